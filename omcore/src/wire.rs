@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The wire: how frames on a link look, and the bounded reader and writer for their bodies.
+//!
+//! A frame is a 32-byte header, a body of `len` bytes that the tag covers, and `bulk` bytes of raw page
+//! contents. All integers are little-endian. Everything here treats its input as hostile: a length
+//! is checked against the kind's bound before anyone allocates, and every read can fail.
+
+/// First four bytes of every frame: "OMX1".
+pub const MAGIC: u32 = 0x3158_4d4f;
+/// Version of the protocol; both ends must agree.
+pub const VERSION: u16 = 1;
+/// Bytes of a frame header.
+pub const HEADER_LEN: usize = 32;
+/// Bytes of a page, the unit in which memory travels.
+pub const PAGE: usize = 4096;
+/// Most pages in one [`Kind::Pages`], [`Kind::PageData`] or [`Kind::FileData`] frame.
+pub const MAX_BATCH: usize = 64;
+/// Most pages that a forwarded call carries with its request.
+pub const MAX_CARRY: usize = 256;
+/// Largest processor state (XSAVE area) accepted, in bytes. AMX needs about 11 KiB.
+pub const MAX_XSTATE: usize = 16 * 1024;
+/// Most mappings of one process; the kernel's own default limit.
+pub const MAX_VMAS: u64 = 65530;
+/// Mappings in one [`Kind::Vmas`] frame.
+pub const VMAS_PER_FRAME: usize = 512;
+/// Bytes of one encoded mapping.
+pub const VMA_LEN: usize = 48;
+/// Most signals that travel with a process.
+pub const MAX_SIGNALS: usize = 1024;
+/// Bytes of a `siginfo` on the wire: the part the kernel itself keeps.
+pub const SIGINFO_LEN: usize = 48;
+/// Registers of `struct pt_regs` on x86-64, in the kernel's order (r15 first, ss last).
+pub const NREGS: usize = 21;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $value:literal, $body:expr, $bulk:expr;)*) => {
+        /// What a frame says.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u16)]
+        pub enum Kind { $($(#[$doc])* $name = $value,)* }
+
+        impl Kind {
+            /// Every kind, for tests and documentation.
+            pub const ALL: &'static [Kind] = &[$(Kind::$name,)*];
+
+            /// The kind with this number.
+            pub const fn from_u16(value: u16) -> Option<Kind> {
+                match value { $($value => Some(Kind::$name),)* _ => None }
+            }
+
+            /// Largest body of this kind, in bytes.
+            pub const fn max_body(self) -> u32 {
+                match self { $(Kind::$name => $body as u32,)* }
+            }
+
+            /// Largest bulk part of this kind, in bytes.
+            pub const fn max_bulk(self) -> u32 {
+                match self { $(Kind::$name => $bulk as u32,)* }
+            }
+
+            /// Name for messages.
+            pub const fn name(self) -> &'static str {
+                match self { $(Kind::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+/// Bytes of the address list of a full batch, count first.
+const BATCH_BODY: usize = 16 + MAX_BATCH * 8;
+const BATCH_BULK: usize = MAX_BATCH * PAGE;
+
+kinds! {
+    /// First frame of the connecting node: its id and nonce.
+    Hello = 1, 64, 0;
+    /// The answer: id, nonce and proof of the key.
+    Challenge = 2, 128, 0;
+    /// Proof of the key by the connecting node.
+    Proof = 3, 64, 0;
+    /// The link stands; from here on frames carry tags.
+    Welcome = 4, 64, 0;
+    /// No, with an error number and the reason in words. Valid at any time.
+    Refuse = 5, 512, 0;
+    /// Are you there?
+    Ping = 16, 64, 0;
+    /// Yes.
+    Pong = 17, 64, 0;
+    /// A process asks to come: who it is and what it needs.
+    Move = 32, 1024, 0;
+    /// It may.
+    Accept = 33, 64, 0;
+    /// Registers, processor state, signals.
+    State = 34, 8192 + MAX_XSTATE + MAX_SIGNALS * SIGINFO_LEN, 0;
+    /// A part of the list of mappings.
+    Vmas = 35, 16 + VMAS_PER_FRAME * VMA_LEN, 0;
+    /// Pages: their addresses, and their contents as bulk.
+    Pages = 36, BATCH_BODY, BATCH_BULK;
+    /// Everything was sent; how many pages that were.
+    End = 37, 64, 0;
+    /// The guest is complete and waits for the word to run.
+    Ready = 38, 64, 0;
+    /// Run.
+    Go = 39, 64, 0;
+    /// A forwarded system call, with the pages it is known to read.
+    Call = 48, 512 + MAX_CARRY * 8, MAX_CARRY * PAGE;
+    /// Its result, and the bytes it changed.
+    Reply = 49, 16 << 20, 0;
+    /// The deputy needs pages of guest memory.
+    PageReq = 50, 64, 0;
+    /// Here they are, as far as they are here.
+    PageData = 51, BATCH_BODY, BATCH_BULK;
+    /// A signal with a handler was taken at home.
+    Signal = 52, 256, 0;
+    /// Stop computing and say so.
+    Pause = 53, 64, 0;
+    /// Stopped.
+    Paused = 54, 64, 0;
+    /// Go on.
+    Resume = 55, 64, 0;
+    /// Come home.
+    ComeHome = 56, 64, 0;
+    /// Coming: state, pages and end follow.
+    Coming = 57, 64, 0;
+    /// Arrived; the guest may end.
+    HomeOk = 58, 64, 0;
+    /// Could not be received; the guest stays a guest.
+    HomeFailed = 59, 64, 0;
+    /// The guest needs pages of a mapped file.
+    FileReq = 60, 64, 0;
+    /// Here they are.
+    FileData = 61, BATCH_BODY, BATCH_BULK;
+    /// The guest's blocked signals changed (after a handler returned).
+    Mask = 62, 64, 0;
+}
+
+/// Why a frame was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireError {
+    /// Does not begin with [`MAGIC`]: not one of us.
+    BadMagic,
+    /// Another version of the protocol.
+    BadVersion(u16),
+    /// A kind this version does not know.
+    UnknownKind(u16),
+    /// Longer than its kind allows.
+    TooLong,
+    /// Ends before its fields do, or has bytes left over.
+    BadLength,
+    /// A field has a value that it cannot have.
+    BadValue,
+}
+
+impl core::fmt::Display for WireError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            WireError::BadMagic => f.write_str("not an openMosix frame"),
+            WireError::BadVersion(v) => write!(f, "protocol version {v}, this node speaks {VERSION}"),
+            WireError::UnknownKind(k) => write!(f, "unknown frame kind {k}"),
+            WireError::TooLong => f.write_str("frame longer than its kind allows"),
+            WireError::BadLength => f.write_str("frame has the wrong length for its contents"),
+            WireError::BadValue => f.write_str("frame has an impossible value"),
+        }
+    }
+}
+
+/// The fixed part of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What the frame says.
+    pub kind: Kind,
+    /// Bytes of body.
+    pub len: u32,
+    /// Bytes of bulk after the body.
+    pub bulk: u32,
+    /// Number of the frame in its direction, from 0; a repeated or skipped one ends the link.
+    pub seq: u64,
+    /// Keyed hash over the first 24 header bytes and the body.
+    pub tag: u64,
+}
+
+impl Header {
+    /// Header as bytes.
+    pub fn encode(&self) -> [u8; HEADER_LEN] {
+        let mut out = [0u8; HEADER_LEN];
+        let mut w = Writer::new(&mut out);
+        w.u32(MAGIC);
+        w.u16(VERSION);
+        w.u16(self.kind as u16);
+        w.u32(self.len);
+        w.u32(self.bulk);
+        w.u64(self.seq);
+        w.u64(self.tag);
+        out
+    }
+
+    /// Checks magic, version, kind and both lengths.
+    pub fn decode(bytes: &[u8; HEADER_LEN]) -> Result<Header, WireError> {
+        let mut r = Reader::new(bytes);
+        if r.u32()? != MAGIC {
+            return Err(WireError::BadMagic);
+        }
+        let version = r.u16()?;
+        if version != VERSION {
+            return Err(WireError::BadVersion(version));
+        }
+        let number = r.u16()?;
+        let kind = Kind::from_u16(number).ok_or(WireError::UnknownKind(number))?;
+        let header = Header { kind, len: r.u32()?, bulk: r.u32()?, seq: r.u64()?, tag: r.u64()? };
+        if header.len > kind.max_body() || header.bulk > kind.max_bulk() {
+            return Err(WireError::TooLong);
+        }
+        Ok(header)
+    }
+}
+
+/// Takes fields off a body, in order; every take can fail, none can panic.
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Starts at the beginning of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader { rest: bytes }
+    }
+
+    /// The next `n` bytes.
+    pub fn bytes(&mut self, n: usize) -> Result<&'a [u8], WireError> {
+        let (head, tail) = self.rest.split_at_checked(n).ok_or(WireError::BadLength)?;
+        self.rest = tail;
+        Ok(head)
+    }
+
+    /// The next `N` bytes as an array.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+        self.bytes(N)?.try_into().map_err(|_| WireError::BadLength)
+    }
+
+    /// Next u16.
+    pub fn u16(&mut self) -> Result<u16, WireError> {
+        Ok(u16::from_le_bytes(self.array()?))
+    }
+
+    /// Next u32.
+    pub fn u32(&mut self) -> Result<u32, WireError> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    /// Next u64.
+    pub fn u64(&mut self) -> Result<u64, WireError> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    /// Bytes not taken yet.
+    pub fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The body must be used up.
+    pub fn finish(self) -> Result<(), WireError> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(WireError::BadLength)
+        }
+    }
+}
+
+/// Puts fields into a fixed buffer. Overflow is remembered, not panicked about: check [`Writer::len`].
+pub struct Writer<'a> {
+    buf: &'a mut [u8],
+    at: usize,
+    overflow: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// Starts at the beginning of `buf`.
+    pub fn new(buf: &'a mut [u8]) -> Self {
+        Writer { buf, at: 0, overflow: false }
+    }
+
+    /// Appends bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.at.saturating_add(bytes.len());
+        match self.buf.get_mut(self.at..end) {
+            Some(slot) => {
+                slot.copy_from_slice(bytes);
+                self.at = end;
+            }
+            None => self.overflow = true,
+        }
+    }
+
+    /// Appends a u16.
+    pub fn u16(&mut self, v: u16) {
+        self.bytes(&v.to_le_bytes());
+    }
+
+    /// Appends a u32.
+    pub fn u32(&mut self, v: u32) {
+        self.bytes(&v.to_le_bytes());
+    }
+
+    /// Appends a u64.
+    pub fn u64(&mut self, v: u64) {
+        self.bytes(&v.to_le_bytes());
+    }
+
+    /// Bytes written, or an error if something did not fit.
+    pub fn len(&self) -> Result<usize, WireError> {
+        if self.overflow {
+            Err(WireError::TooLong)
+        } else {
+            Ok(self.at)
+        }
+    }
+
+    /// True while nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.at == 0
+    }
+}
+
+macro_rules! record {
+    ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[repr(C)]
+        pub struct $name { $($(#[$fdoc])* pub $field: u64,)* }
+
+        impl $name {
+            /// Appends the fields in order.
+            pub fn put(&self, w: &mut Writer<'_>) {
+                $(w.u64(self.$field);)*
+            }
+
+            /// Takes the fields in order.
+            pub fn take(r: &mut Reader<'_>) -> Result<Self, WireError> {
+                Ok(Self { $($field: r.u64()?,)* })
+            }
+        }
+    };
+}
+
+record! {
+    /// The address space's outline, part of [`Kind::Move`]. Addresses in bytes.
+    MmInfo {
+        /// Text and data bounds, as in `/proc/PID/stat`.
+        start_code, end_code, start_data, end_data,
+        /// Heap bounds.
+        start_brk, brk,
+        /// Stack bottom, arguments and environment.
+        start_stack, arg_start, arg_end, env_start, env_end,
+        /// Where the kernel begins to look for free space, going down.
+        mmap_base,
+        /// Address and length of the vDSO text, and of the data pages before it.
+        vdso, vdso_len, vvar, vvar_len,
+        /// Keyed hash of the vDSO image: libc has remembered addresses inside it.
+        vdso_hash,
+    }
+}
+
+record! {
+    /// One mapping, element of [`Kind::Vmas`].
+    Vma {
+        /// First byte and first byte after.
+        start, end,
+        /// Protection, as for mmap: 1 read, 2 write, 4 execute.
+        prot,
+        /// Properties, see [`vma_flag`].
+        flags,
+        /// Offset in the file, in bytes; 0 for memory without a file.
+        offset,
+        /// Reserved, 0.
+        reserved,
+    }
+}
+
+/// Bits of [`Vma::flags`].
+pub mod vma_flag {
+    /// Backed by a file at home: pages that were not sent are asked for.
+    pub const FILE: u64 = 1;
+    /// Grows down (a stack).
+    pub const GROWSDOWN: u64 = 2;
+    /// All the bits this version knows.
+    pub const ALL: u64 = FILE | GROWSDOWN;
+}
+
+record! {
+    /// Fixed part of [`Kind::State`]: what a thread has besides memory. `nregs` register values,
+    /// `nsigs` signals of [`SIGINFO_LEN`] bytes and `xstate_len` bytes of processor state follow.
+    State {
+        /// Bases of the fs and gs segments.
+        fsbase, gsbase,
+        /// Blocked signals; the mask to restore after an interrupted call; whether there is one.
+        blocked, saved_mask, restore_mask,
+        /// Alternate signal stack: address, size, flags.
+        altstack_sp, altstack_size, altstack_flags,
+        /// Robust futex list head and the address cleared at exit.
+        robust_list, clear_child_tid,
+        /// Restartable sequences: address, length, signature.
+        rseq, rseq_len, rseq_sig,
+        /// Protection key rights register.
+        pkru,
+        /// CPU time used so far, user and system, in ns.
+        utime, stime,
+        /// Forwarded calls made since the last move.
+        calls,
+        /// Signals received from home, so that home knows which were under way.
+        signals_seen,
+        /// How many signals follow.
+        nsigs,
+        /// How many bytes of processor state follow.
+        xstate_len,
+    }
+}
+
+record! {
+    /// Fixed part of [`Kind::Call`]; `npages` addresses follow, and their pages as bulk.
+    Call {
+        /// Blocked signals at the guest.
+        blocked,
+        /// Signals received so far, so that home knows which the guest has seen.
+        signals_seen,
+        /// Region the call will fill from its beginning by its result's number of bytes; its inner pages need no fetching.
+        fill_start, fill_end,
+        /// Where the region itself begins: `fill_start` is its first whole page.
+        fill_origin,
+        /// Pages carried.
+        npages,
+    }
+}
+
+record! {
+    /// Fixed part of [`Kind::Reply`]; pieces of changed memory follow: address u64, length u32, bytes.
+    Reply {
+        /// Result register; -512 … -516 ask the guest's kernel for a restart.
+        ax,
+        /// See [`reply_flag`].
+        flags,
+    }
+}
+
+/// Bits of [`Reply::flags`].
+pub mod reply_flag {
+    /// Come home as soon as the call is finished.
+    pub const COME_HOME: u64 = 1;
+}
+
+record! {
+    /// [`Kind::Signal`]: `SIGINFO_LEN` bytes follow.
+    Signal {
+        /// Number, 1 to 64.
+        signo,
+        /// Mask in force when it was taken, and whether the guest's own must be restored afterwards.
+        mask, restore_mask,
+    }
+}
+
+/// A list of page addresses, the body of every frame that carries pages.
+pub fn put_addresses(w: &mut Writer<'_>, tag: u64, addresses: &[u64]) {
+    w.u64(tag);
+    w.u64(addresses.len() as u64);
+    for a in addresses {
+        w.u64(*a);
+    }
+}
+
+/// Takes a list written by [`put_addresses`] into `out`; gives the tag and the number of addresses.
+/// Every address must be page-aligned and in the lower half.
+pub fn take_addresses(body: &[u8], out: &mut [u64]) -> Result<(u64, usize), WireError> {
+    let mut r = Reader::new(body);
+    let tag = r.u64()?;
+    let n = usize::try_from(r.u64()?).map_err(|_| WireError::BadValue)?;
+    let slots = out.get_mut(..n).ok_or(WireError::TooLong)?;
+    for slot in slots {
+        *slot = page_address(r.u64()?)?;
+    }
+    r.finish()?;
+    Ok((tag, n))
+}
+
+/// End of user addresses with four-level page tables.
+pub const TASK_SIZE: u64 = 0x7fff_ffff_f000;
+
+/// Checks that `a` is the address of a user page.
+pub fn page_address(a: u64) -> Result<u64, WireError> {
+    if a % PAGE as u64 != 0 || a >= TASK_SIZE {
+        return Err(WireError::BadValue);
+    }
+    Ok(a)
+}
+
+/// Takes and checks one mapping: aligned, not empty, in the lower half, above `after`, known flags.
+pub fn take_vma(r: &mut Reader<'_>, after: u64) -> Result<Vma, WireError> {
+    let v = Vma::take(r)?;
+    page_address(v.start)?;
+    let aligned = v.end % PAGE as u64 == 0 && v.offset % PAGE as u64 == 0;
+    if !aligned
+        || v.end <= v.start
+        || v.end > TASK_SIZE
+        || v.start < after
+        || v.prot > 7
+        || v.flags & !vma_flag::ALL != 0
+    {
+        return Err(WireError::BadValue);
+    }
+    Ok(v)
+}
+
+/// Appends the pieces in which `new` differs from `old` (same length) to `out` through `emit(address, bytes)`.
+/// Neighbouring differences closer than 16 bytes are still separate when unchanged bytes lie
+/// between them: a byte that home did not change is never written at the guest.
+pub fn diff(address: u64, old: &[u8], new: &[u8], mut emit: impl FnMut(u64, &[u8]) -> bool) -> bool {
+    let n = old.len().min(new.len());
+    let mut i = 0;
+    while i < n {
+        // Whole words first: most of a page is unchanged.
+        if let (Some(a), Some(b)) = (old.get(i..i + 8), new.get(i..i + 8)) {
+            if a == b {
+                i += 8;
+                continue;
+            }
+        }
+        if old.get(i) == new.get(i) {
+            i += 1;
+            continue;
+        }
+        let start = i;
+        while i < n && old.get(i) != new.get(i) {
+            i += 1;
+        }
+        match new.get(start..i) {
+            Some(piece) if emit(address + start as u64, piece) => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_round_trip_and_bounds() {
+        for &kind in Kind::ALL {
+            let h = Header { kind, len: kind.max_body(), bulk: kind.max_bulk(), seq: 7, tag: 9 };
+            assert_eq!(Header::decode(&h.encode()), Ok(h));
+            let long = Header { len: kind.max_body() + 1, ..h };
+            assert_eq!(Header::decode(&long.encode()), Err(WireError::TooLong));
+        }
+        let mut bytes = [0u8; HEADER_LEN];
+        assert_eq!(Header::decode(&bytes), Err(WireError::BadMagic));
+        bytes[..4].copy_from_slice(&MAGIC.to_le_bytes());
+        bytes[4] = 99;
+        assert_eq!(Header::decode(&bytes), Err(WireError::BadVersion(99)));
+    }
+
+    #[test]
+    fn writer_remembers_overflow() {
+        let mut buf = [0u8; 12];
+        let mut w = Writer::new(&mut buf);
+        w.u64(1);
+        assert_eq!(w.len(), Ok(8));
+        w.u64(2);
+        assert_eq!(w.len(), Err(WireError::TooLong));
+    }
+
+    #[test]
+    fn diff_names_only_changed_bytes() {
+        let old = [0u8; 64];
+        let mut new = old;
+        new[3] = 1;
+        new[5] = 2;
+        new[63] = 3;
+        let mut seen = [(0u64, 0u8); 3];
+        let mut n = 0;
+        assert!(diff(0x1000, &old, &new, |a, b| {
+            assert_eq!(b.len(), 1);
+            seen[n] = (a, b[0]);
+            n += 1;
+            true
+        }));
+        assert_eq!(seen, [(0x1003, 1), (0x1005, 2), (0x103f, 3)]);
+    }
+
+    #[test]
+    fn vma_checks() {
+        let good = Vma { start: 0x1000, end: 0x3000, prot: 3, flags: 0, offset: 0, reserved: 0 };
+        let check = |v: Vma| {
+            let mut buf = [0u8; VMA_LEN];
+            let mut w = Writer::new(&mut buf);
+            v.put(&mut w);
+            assert_eq!(w.len(), Ok(VMA_LEN));
+            take_vma(&mut Reader::new(&buf), 0x1000)
+        };
+        assert_eq!(check(good), Ok(good));
+        for bad in [
+            Vma { start: 0x1001, ..good },
+            Vma { end: 0x1000, ..good },
+            Vma { end: u64::MAX, ..good },
+            Vma { start: 0, ..good },
+            Vma { prot: 8, ..good },
+            Vma { flags: 4, ..good },
+        ] {
+            assert_eq!(check(bad), Err(WireError::BadValue));
+        }
+    }
+}

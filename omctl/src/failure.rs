@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What went wrong, in words, with what to do next and the exit code.
+
+use std::io;
+
+use nix::errno::Errno;
+
+/// The exit codes, promised to scripts (`docs/admin.md`, and the help of `omctl`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Done.
+    Ok = 0,
+    /// Refused, or tried and failed; also the answer "no" of `isup`.
+    Refused = 1,
+    /// A wrong command line; clap uses the same code.
+    Usage = 2,
+    /// The module is not loaded.
+    NoModule = 3,
+    /// This node is not a member of a cluster, or the named node is not in the map.
+    NotConfigured = 4,
+    /// The map file or the key file is missing or wrong.
+    BadFile = 5,
+    /// Not permitted for this user.
+    Denied = 6,
+    /// No such process.
+    NoProcess = 7,
+    /// `mosrun`: the command is there but cannot be executed.
+    CannotExecute = 126,
+    /// `mosrun`: no such command.
+    NoCommand = 127,
+}
+
+/// A command that did not do what it was told.
+#[derive(Debug)]
+pub struct Failure {
+    pub code: Code,
+    /// What happened.
+    pub what: String,
+    /// What to do next; may be empty.
+    pub next: String,
+}
+
+impl Failure {
+    pub fn new(code: Code, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { code, what: what.into(), next: next.into() }
+    }
+
+    /// Prints it in two lines, after the name of the tool.
+    pub fn show(&self, tool: &str) {
+        eprintln!("{tool}: {}", self.what);
+        if !self.next.is_empty() {
+            eprintln!("{:width$}  {}", "", self.next, width = tool.len());
+        }
+    }
+}
+
+/// A write that the module refused.
+#[derive(Debug)]
+pub struct Refusal {
+    pub error: io::Error,
+    /// The module's own words, read from the same open file; may be empty.
+    pub reason: String,
+}
+
+impl Refusal {
+    pub fn errno(&self) -> Errno {
+        Errno::from_raw(self.error.raw_os_error().unwrap_or(0))
+    }
+
+    /// Says that `action` failed, why, and what can be done about that kind of error.
+    pub fn while_doing(self, action: &str) -> Failure {
+        let errno = self.errno();
+        let (code, words, next) = explain(errno);
+        let why = match (self.reason.is_empty(), words.is_empty()) {
+            (false, _) => self.reason,
+            (true, false) => words.to_owned(),
+            (true, true) => self.error.to_string(),
+        };
+        Failure::new(code, format!("{action}: {why}"), next)
+    }
+}
+
+/// The exit code of an errno of the module, what it means, and what to do next.
+fn explain(errno: Errno) -> (Code, &'static str, &'static str) {
+    match errno {
+        Errno::EPERM | Errno::EACCES => (
+            Code::Denied,
+            "not permitted",
+            "Be root, or for a process of your own its owner.",
+        ),
+        Errno::ESRCH => (Code::NoProcess, "the process has ended", ""),
+        Errno::EBUSY => (
+            Code::Refused,
+            "processes are away from home or hosted here, or another such request is running",
+            "See who is where with \"omctl ps\"; send them home with \"omctl mosctl expel\" and \"omctl mosctl bring\".",
+        ),
+        Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::EHOSTDOWN | Errno::ETIMEDOUT => (
+            Code::Refused,
+            "the node does not answer",
+            "See \"omctl status\"; the node must be up and a member, and TCP port 2901 open between the nodes.",
+        ),
+        Errno::ECONNREFUSED => (
+            Code::Refused,
+            "the node refused",
+            "Its module may not be loaded or not joined, or it blocks guests: see \"omctl mosctl status NODE\".",
+        ),
+        Errno::ECONNRESET | Errno::EPIPE => (
+            Code::Refused,
+            "the link to the node broke",
+            "The process is where it was. See the kernel log of both nodes, then try again.",
+        ),
+        Errno::EKEYREJECTED => (
+            Code::Refused,
+            "the node has another cluster key",
+            "Copy the same /etc/openmosix.key to all nodes, then rejoin with \"omctl setpe -W\".",
+        ),
+        Errno::ENOMEM => (
+            Code::Refused,
+            "not enough memory, here or on the node",
+            "See the memory column of \"omctl status\".",
+        ),
+        Errno::ENOTCONN | Errno::ENXIO => (
+            Code::NotConfigured,
+            "this node is not a member of a cluster, or the named node is not in the map",
+            "See \"omctl status\"; join with \"omctl setpe -w -f /etc/openmosix.map\".",
+        ),
+        Errno::EINTR => (Code::Refused, "interrupted", "Nothing is lost; run it again to finish."),
+        _ => (Code::Refused, "", "The kernel log (dmesg) may say more."),
+    }
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Joining and leaving, and the orders that concern every process: bring and expel.
+
+use super::{listener, load, Cluster, Membership};
+use crate::sys::errno::{EADDRNOTAVAIL, ENOKEY, ETIMEDOUT};
+use crate::omcore::map::{self, Map};
+use crate::process::request::{Request, Target};
+use crate::proc_hpc::config;
+use crate::sys::procfs::Text;
+use crate::sys::thread::Thread;
+use crate::sys::{node, task};
+use core::fmt::Write;
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// An order was refused; the reason is in the text.
+pub(crate) type Refused = Error;
+
+/// What runs while this node is a member; stopped and joined when dropped.
+pub(super) struct Threads {
+    _listener: Thread,
+    _load: Thread,
+}
+
+/// How long bring and expel wait for the processes concerned, in ms.
+const ORDER_PATIENCE_MS: u32 = 120_000;
+
+impl Cluster {
+    /// A write to `/proc/hpc/admin/config`.
+    pub(crate) fn configure(&self, text: &[u8], why: &mut Text<'_>) -> Result<(), Refused> {
+        match config::parse(text) {
+            Ok(config::Request::Leave { force }) => self.leave(force, why),
+            Ok(config::Request::Join { own, force, map, lines_before }) => {
+                self.join(own, force, map, lines_before, why)
+            }
+            Err(e) => {
+                let _ = write!(why, "{e}");
+                Err(EINVAL)
+            }
+        }
+    }
+
+    fn join(&self, own: u16, force: bool, text: &[u8], lines_before: u32, why: &mut Text<'_>) -> Result<(), Refused> {
+        let mut entries = KVec::from_elem(map::Entry::default(), map::entries_needed(text), GFP_KERNEL)?;
+        let n = map::parse(text, &mut entries).map_err(|mut e| {
+            e.line += lines_before;
+            let _ = write!(why, "{e}");
+            EINVAL
+        })?;
+        let parsed = Map::new(entries.get(..n).ok_or(EINVAL)?);
+        let Some(own_ip) = parsed.ips_of(own).find(|ip| node::has_address(*ip)) else {
+            let _ = write!(why, "node {own} of the map has no address of this machine");
+            return Err(EADDRNOTAVAIL);
+        };
+        let key = {
+            let key = self.key.lock();
+            let mut copy = KVec::new();
+            copy.extend_from_slice(&key, GFP_KERNEL)?;
+            copy
+        };
+        if key.is_empty() {
+            if !self.switches.trusted.load(Ordering::Relaxed) {
+                let _ = write!(
+                    why,
+                    "no cluster key: create /etc/openmosix.key with 'omctl keygen' and copy it to every node, or declare \
+                     the network trusted (setpe --trusted)"
+                );
+                return Err(ENOKEY);
+            }
+            pr_warn!("no cluster key: every machine that can reach TCP port 2901 from an address of the map is trusted\n");
+        }
+        // The map's rooms that were not needed are given back by copying.
+        let mut exact = KVec::new();
+        exact.extend_from_slice(entries.get(..n).ok_or(EINVAL)?, GFP_KERNEL)?;
+        let _one = self.joining.lock();
+        self.quit(force, why)?;
+        let m = Arc::new(Membership { entries: exact, own_id: own, own_ip, key }, GFP_KERNEL)?;
+        *self.membership.lock() = Some(m.clone());
+        let threads = (|| {
+            Ok::<_, Error>(Threads { _listener: listener::start(own_ip)?, _load: load::start(own_ip)? })
+        })();
+        match threads {
+            Ok(t) => *self.threads.lock() = Some(t),
+            Err(e) => {
+                *self.membership.lock() = None;
+                let [a, b, c, d] = own_ip.to_be_bytes();
+                let _ = write!(why, "cannot listen on {a}.{b}.{c}.{d} TCP port 2901 and UDP port 5428: in use?");
+                return Err(e);
+            }
+        }
+        self.switches.block.store(false, Ordering::Relaxed);
+        pr_info!("configuration changed: this is node {} of {} configured\n", own, m.map().len());
+        Ok(())
+    }
+
+    fn leave(&self, force: bool, why: &mut Text<'_>) -> Result<(), Refused> {
+        let _one = self.joining.lock();
+        if self.membership().is_none() {
+            return Ok(());
+        }
+        // In order: nothing comes in, guests go home, own processes come back, the table is erased.
+        self.switches.block.store(true, Ordering::Relaxed);
+        let done = self.expel(why).and_then(|()| self.bring_all(why));
+        if let Err(e) = done {
+            if !force {
+                return Err(e);
+            }
+        }
+        self.quit(true, why)?;
+        pr_info!("configuration disabled\n");
+        Ok(())
+    }
+
+    /// Ends the present membership. Refused while processes are away or hosted; with `force` they are moved first.
+    fn quit(&self, force: bool, why: &mut Text<'_>) -> Result<(), Refused> {
+        if self.membership().is_none() {
+            return Ok(());
+        }
+        let (away, hosted) = (self.deputies.lock().len(), self.guests.lock().len());
+        if away + hosted > 0 {
+            if !force {
+                let _ = write!(
+                    why,
+                    "{away} processes are away and {hosted} are hosted here: bring them home first (mosctl expel, mosctl \
+                     bring), or force it (setpe -W)"
+                );
+                return Err(EBUSY);
+            }
+            self.switches.block.store(true, Ordering::Relaxed);
+            self.expel(why)?;
+            self.bring_all(why)?;
+        }
+        self.stop();
+        Ok(())
+    }
+
+    /// Ends threads and membership, whatever is going on.
+    pub(super) fn stop(&self) {
+        *self.membership.lock() = None;
+        let threads = self.threads.lock().take();
+        drop(threads);
+    }
+
+    /// `bring`: own processes come home and no longer leave by themselves.
+    pub(crate) fn bring(&self, why: &mut Text<'_>) -> Result<(), Refused> {
+        self.switches.lstay.store(true, Ordering::Relaxed);
+        self.bring_all(why)
+    }
+
+    fn bring_all(&self, why: &mut Text<'_>) -> Result<(), Refused> {
+        let mut asked = KVec::new();
+        for d in self.deputies()?.iter() {
+            let r = Request::new(Target::Home)?;
+            if let Err(refusal) = d.post(r.clone()) {
+                r.finish(Err(refusal));
+            }
+            asked.push((d.pid, r), GFP_KERNEL)?;
+        }
+        let mut result = Ok(());
+        for (pid, r) in asked.iter() {
+            if let Err(refusal) = r.wait() {
+                // A process that ended meanwhile is not away any more either.
+                if self.deputy(*pid).is_some() {
+                    let _ = writeln!(why, "pid {pid}: {}", refusal.words());
+                    result = Err(refusal.errno());
+                }
+            }
+        }
+        result
+    }
+
+    /// `expel`: nobody comes in any more, guests go home.
+    pub(crate) fn expel(&self, why: &mut Text<'_>) -> Result<(), Refused> {
+        self.switches.block.store(true, Ordering::Relaxed);
+        for g in self.guests()?.iter() {
+            g.send_home();
+        }
+        let mut waited = 0;
+        loop {
+            let left = self.guests.lock().len();
+            if left == 0 {
+                return Ok(());
+            }
+            if waited >= ORDER_PATIENCE_MS {
+                let _ = write!(why, "{left} guests are still here: is their home node reachable?");
+                return Err(ETIMEDOUT);
+            }
+            if task::signal_pending() {
+                let _ = write!(why, "interrupted; {left} guests are still here");
+                return Err(EINTR);
+            }
+            task::sleep_ms(20);
+            waited += 20;
+        }
+    }
+
+    /// Prints the map as `setpe -r` shows it.
+    pub(crate) fn print_map(&self, out: &mut Text<'_>) -> Result {
+        if let Some(m) = self.membership() {
+            write!(out, "# this node: {}\n{}", m.own_id(), m.map()).map_err(|_| E2BIG)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The cluster as this node knows it: the map, the switches of the administrator, who is away and who is hosted.
+//!
+//! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `deputies`, `guests`,
+//! `records`. Each is held for a few instructions; what they protect is taken out as counted references.
+
+mod join;
+pub(crate) mod load;
+mod listener;
+
+use crate::deputy::Deputy;
+use crate::guest::Guest;
+use crate::omcore::map::{Entry, Map};
+use crate::process::records::Records;
+use crate::sys;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use kernel::prelude::*;
+use kernel::sync::{Arc, Mutex};
+use kernel::{new_mutex, pin_init};
+
+/// Being a node of a cluster: fixed from joining to leaving.
+pub(crate) struct Membership {
+    entries: KVec<Entry>,
+    own_id: u16,
+    own_ip: u32,
+    key: KVec<u8>,
+}
+
+impl Membership {
+    /// This node's id.
+    pub(crate) fn own_id(&self) -> u16 {
+        self.own_id
+    }
+
+    /// The address it speaks from.
+    pub(crate) fn own_ip(&self) -> u32 {
+        self.own_ip
+    }
+
+    /// The cluster key; empty when links are trusted.
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// The map.
+    pub(crate) fn map(&self) -> Map<'_> {
+        Map::new(&self.entries)
+    }
+
+    /// First address of a node.
+    pub(crate) fn ip_of(&self, id: u16) -> Option<u32> {
+        self.map().ip_of(id)
+    }
+
+    /// Node of an address, aliases included.
+    pub(crate) fn id_of(&self, ip: u32) -> Option<u16> {
+        self.map().id_of(ip)
+    }
+}
+
+/// Switches below `/proc/hpc/admin`.
+#[derive(Default)]
+pub(crate) struct Switches {
+    pub(crate) block: AtomicBool,
+    pub(crate) stay: AtomicBool,
+    pub(crate) lstay: AtomicBool,
+    pub(crate) quiet: AtomicBool,
+    pub(crate) trusted: AtomicBool,
+    pub(crate) speed: AtomicU64,
+    pub(crate) sspeed: AtomicU64,
+}
+
+/// Everything of this node.
+#[pin_data]
+pub(crate) struct Cluster {
+    #[pin]
+    membership: Mutex<Option<Arc<Membership>>>,
+    #[pin]
+    key: Mutex<KVec<u8>>,
+    #[pin]
+    threads: Mutex<Option<join::Threads>>,
+    /// One joiner or leaver at a time; held while they wait, so taken before everything else.
+    #[pin]
+    joining: Mutex<()>,
+    #[pin]
+    deputies: Mutex<KVec<Arc<Deputy>>>,
+    #[pin]
+    guests: Mutex<KVec<Arc<Guest>>>,
+    /// What is remembered of processes that moved.
+    #[pin]
+    pub(crate) records: Mutex<Records>,
+    /// Loads of the other nodes.
+    #[pin]
+    pub(crate) loads: Mutex<load::Table>,
+    /// Switches of the administrator.
+    pub(crate) switches: Switches,
+}
+
+static CLUSTER: AtomicPtr<Cluster> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Holds the cluster from load to unload.
+pub(crate) struct Holder(Arc<Cluster>);
+
+impl Holder {
+    /// Makes it.
+    pub(crate) fn new() -> Result<Self> {
+        let cluster = Arc::pin_init(
+            pin_init!(Cluster {
+                membership <- new_mutex!(None),
+                key <- new_mutex!(KVec::new()),
+                threads <- new_mutex!(None),
+                joining <- new_mutex!(()),
+                deputies <- new_mutex!(KVec::new()),
+                guests <- new_mutex!(KVec::new()),
+                records <- new_mutex!(Records::new()),
+                loads <- new_mutex!(load::Table::new()),
+                switches: Switches {
+                    speed: AtomicU64::new(10_000),
+                    sspeed: AtomicU64::new(10_000),
+                    ..Switches::default()
+                },
+            }),
+            GFP_KERNEL,
+        )?;
+        CLUSTER.store(core::ptr::from_ref::<Cluster>(&cluster).cast_mut(), Ordering::Release);
+        Ok(Holder(cluster))
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // Nobody is away or hosted (each would hold the module), so leaving cannot be refused.
+        self.0.stop();
+        CLUSTER.store(core::ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// The cluster. `None` only before load and after unload.
+pub(crate) fn cluster() -> Option<&'static Cluster> {
+    // SAFETY: the pointer is set by `Holder`, which lives from load to unload; code of this module runs only in between,
+    // and threads are stopped before it is cleared.
+    unsafe { CLUSTER.load(Ordering::Acquire).as_ref() }
+}
+
+impl Cluster {
+    /// Present membership.
+    pub(crate) fn membership(&self) -> Option<Arc<Membership>> {
+        self.membership.lock().clone()
+    }
+
+    /// This node's id, 0 when it is no member.
+    pub(crate) fn own_id(&self) -> u16 {
+        self.membership().map_or(0, |m| m.own_id())
+    }
+
+    /// Sets the cluster key, for the next join.
+    pub(crate) fn set_key(&self, key: &[u8]) -> Result {
+        let mut new = KVec::new();
+        new.extend_from_slice(key, GFP_KERNEL)?;
+        *self.key.lock() = new;
+        Ok(())
+    }
+
+    /// A process of ours has left.
+    pub(crate) fn add_deputy(&self, deputy: Arc<Deputy>) -> Result {
+        Ok(self.deputies.lock().push(deputy, GFP_KERNEL)?)
+    }
+
+    /// It is back, or dead.
+    pub(crate) fn remove_deputy(&self, deputy: *const Deputy) {
+        let gone = {
+            let mut list = self.deputies.lock();
+            let at = list.iter().position(|d| core::ptr::eq(&**d, deputy));
+            at.and_then(|i| sys::swap_remove(&mut list, i))
+        };
+        drop(gone);
+    }
+
+    /// The deputy with this pid.
+    pub(crate) fn deputy(&self, pid: i32) -> Option<Arc<Deputy>> {
+        self.deputies.lock().iter().find(|d| d.pid == pid).cloned()
+    }
+
+    /// All deputies.
+    pub(crate) fn deputies(&self) -> Result<KVec<Arc<Deputy>>> {
+        let list = self.deputies.lock();
+        let mut out = KVec::new();
+        for d in list.iter() {
+            out.push(d.clone(), GFP_KERNEL)?;
+        }
+        Ok(out)
+    }
+
+    /// A process of another node is here.
+    pub(crate) fn add_guest(&self, guest: Arc<Guest>) -> Result {
+        Ok(self.guests.lock().push(guest, GFP_KERNEL)?)
+    }
+
+    /// It has left, or died.
+    pub(crate) fn remove_guest(&self, guest: *const Guest) {
+        let gone = {
+            let mut list = self.guests.lock();
+            let at = list.iter().position(|g| core::ptr::eq(&**g, guest));
+            at.and_then(|i| sys::swap_remove(&mut list, i))
+        };
+        drop(gone);
+    }
+
+    /// All guests.
+    pub(crate) fn guests(&self) -> Result<KVec<Arc<Guest>>> {
+        let list = self.guests.lock();
+        let mut out = KVec::new();
+        for g in list.iter() {
+            out.push(g.clone(), GFP_KERNEL)?;
+        }
+        Ok(out)
+    }
+
+    /// The guest with this local pid.
+    pub(crate) fn guest(&self, pid: i32) -> Option<Arc<Guest>> {
+        self.guests.lock().iter().find(|g| g.pid == pid).cloned()
+    }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Forwarded calls: run here, on behalf of the guest, with the window standing for its memory.
+
+use super::Deputy;
+use crate::sys::errno::EPROTO;
+use crate::link::{bad, Frame};
+use crate::omcore::syscalls::{self, Class};
+use crate::omcore::wire::{self, Call, Kind, Reader, Reply};
+use crate::process::image::{is_restart, ERESTARTNOINTR, ERESTART_RESTARTBLOCK};
+use crate::sys::task::{self, Regs, ORIG_AX};
+use crate::sys::{self, memory};
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+
+const NR_RESTART_SYSCALL: u32 = 219;
+const NR_MMAP: u32 = 9;
+const NR_MADVISE: u32 = 28;
+const MADV_DONTNEED: u64 = 4;
+const MADV_FREE: u64 = 8;
+/// Position of the third argument in [`Regs`].
+const DX: usize = 12;
+const ENOSYS: i64 = -38;
+/// Most bytes of pages a call may fill without their having been sent.
+const MAX_FILL: u64 = 64 << 20;
+
+impl Deputy {
+    pub(super) fn call(&self, frame: Frame) -> Result {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let (call, regs) = self.take_call(frame)?;
+        let regs: Regs = regs;
+        let nr = regs.get(ORIG_AX).copied().unwrap_or(u64::MAX) as u32;
+        let args = [regs.get(14), regs.get(13), regs.get(12), regs.get(7), regs.get(9), regs.get(8)]
+            .map(|r| r.copied().unwrap_or(0));
+
+        let mut flags = 0;
+        let ax = if call.signals_seen != self.signals_sent.load(Ordering::Relaxed) {
+            // A signal is on its way to the guest: its handler runs before this call, as it would have at home.
+            ERESTARTNOINTR
+        } else {
+            let class = syscalls::refine(nr, args);
+            match class {
+                Class::Forwarded | Class::Cached | Class::Memory | Class::Signal | Class::Exit | Class::Restart => {
+                    self.execute(&regs, nr, &mut flags)?
+                }
+                Class::Local | Class::SigReturn | Class::Life | Class::Home => ENOSYS,
+            }
+        };
+        if !(-4095..0).contains(&ax) && matches!(syscalls::refine(nr, args), Class::Memory) {
+            // New mappings become windows too; what cannot be one brings the process home.
+            memory::hook_all()?;
+            if nr == NR_MMAP && self.task.reasons() != 0 {
+                flags |= wire::reply_flag::COME_HOME;
+            }
+        }
+        self.reply(&call, ax, flags)
+    }
+
+    /// Takes apart a call frame; its pages go into the window.
+    fn take_call(&self, frame: Frame) -> Result<(Call, Regs)> {
+        let mut list = KVec::new();
+        let (call, regs) = self.link.with(|l| {
+            let mut r = Reader::new(l.body());
+            let call = Call::take(&mut r).map_err(bad)?;
+            let (utime, stime) = (r.u64().map_err(bad)?, r.u64().map_err(bad)?);
+            let mut regs: Regs = [0; wire::NREGS];
+            for v in &mut regs {
+                *v = r.u64().map_err(bad)?;
+            }
+            if call.npages > wire::MAX_CARRY as u64 || frame.bulk as u64 != call.npages * wire::PAGE as u64 {
+                return Err(EPROTO);
+            }
+            for _ in 0..call.npages {
+                list.push(wire::page_address(r.u64().map_err(bad)?).map_err(bad)?, GFP_KERNEL)?;
+            }
+            r.finish().map_err(bad)?;
+            self.account(utime, stime);
+            Ok::<_, Error>((call, regs))
+        })??;
+        task::set_blocked(call.blocked);
+        self.confirm_signals(call.signals_seen);
+        self.scratch.with(|s| {
+            let page: &mut [u8; wire::PAGE] = s.page.as_mut_slice().try_into().map_err(|_| EINVAL)?;
+            for addr in list.iter() {
+                self.link.with(|l| l.take_bulk(page))??;
+                memory::store(*addr, page)?;
+            }
+            Ok::<_, Error>(())
+        })??;
+        let (start, end) = (call.fill_start, call.fill_end);
+        if start < end {
+            wire::page_address(start).map_err(bad)?;
+            wire::page_address(end).map_err(bad)?;
+            if end - start > MAX_FILL {
+                return Err(EPROTO);
+            }
+            let mut at = start;
+            while at < end {
+                if !memory::stored(at) {
+                    memory::store_blank(at)?;
+                }
+                at += wire::PAGE as u64;
+            }
+        }
+        Ok((call, regs))
+    }
+
+    /// Runs it, again and again while an interruption had no reason the guest should see.
+    fn execute(&self, regs: &Regs, nr: u32, flags: &mut u64) -> Result<i64> {
+        let mut run = nr;
+        let mut regs = *regs;
+        if nr == NR_MADVISE {
+            // Its windows hold nothing: what frees pages later frees them now, and no advice is for file pages only.
+            if let Some(advice) = regs.get_mut(DX).filter(|a| **a == MADV_FREE) {
+                *advice = MADV_DONTNEED;
+            }
+        }
+        let regs = &regs;
+        loop {
+            let ax = task::syscall_for(regs, run);
+            let sent = self.signals_sent.load(Ordering::Relaxed);
+            if !is_restart(ax) {
+                // A signal that the call itself caused is handled before it returns.
+                self.signals(false)?;
+                return Ok(ax);
+            }
+            self.signals(false)?;
+            if self.signals_sent.load(Ordering::Relaxed) != sent {
+                // With a handler: the guest's kernel decides between restart and EINTR.
+                return Ok(ax);
+            }
+            task::restore_mask();
+            if self.wanted() || task::traced() {
+                // Interrupted only in order to move: it comes home and its own kernel restarts the call.
+                *flags |= wire::reply_flag::COME_HOME;
+                return Ok(ax);
+            }
+            run = if ax == ERESTART_RESTARTBLOCK { NR_RESTART_SYSCALL } else { nr };
+        }
+    }
+
+    /// Sends the result and every byte that changed.
+    fn reply(&self, call: &Call, ax: i64, flags: u64) -> Result {
+        self.scratch.with(|s| {
+            let out = &mut s.reply;
+            sys::clear(out);
+            for v in [Reply { ax: ax as u64, flags }.ax, flags] {
+                out.extend_from_slice(&v.to_le_bytes(), GFP_KERNEL)?;
+            }
+            let blank = (call.fill_start, call.fill_end);
+            memory::collect_window(blank, |addr, old, new| {
+                let mut put = |at: u64, bytes: &[u8]| {
+                    out.extend_from_slice(&at.to_le_bytes(), GFP_KERNEL)?;
+                    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes(), GFP_KERNEL)?;
+                    out.extend_from_slice(bytes, GFP_KERNEL)?;
+                    Ok::<(), Error>(())
+                };
+                match old {
+                    Some(old) => {
+                        let mut result = Ok(());
+                        wire::diff(addr, old, new, |at, bytes| {
+                            result = put(at, bytes);
+                            result.is_ok()
+                        });
+                        result
+                    }
+                    // Filled from the region's beginning: as far as the call says, and no further.
+                    None => {
+                        let filled = call.fill_origin.saturating_add(u64::try_from(ax).unwrap_or(0));
+                        let n = filled.saturating_sub(addr).min(wire::PAGE as u64) as usize;
+                        if n == 0 {
+                            return Ok(());
+                        }
+                        put(addr, new.get(..n).ok_or(EINVAL)?)
+                    }
+                }
+            })?;
+            // Long replies go in several frames; the first carries the result.
+            self.link.with(|l| l.send(Kind::Reply, &[&*out]))?
+        })?
+    }
+}

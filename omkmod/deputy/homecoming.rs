@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Coming home: the deputy becomes the process again.
+
+use super::Deputy;
+use crate::sys::errno::EPROTO;
+use crate::cluster::cluster;
+use crate::omcore::wire::Kind;
+use crate::process::image::{self, Thread};
+use crate::process::records::Move;
+use crate::sys::{memory, task};
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+
+impl Deputy {
+    /// After a `Coming` frame. True: home. False: it could not be received, and is a guest as before.
+    pub(super) fn receive_home(&self) -> Result<bool> {
+        let begun = task::now_ns();
+        memory::unhook_all();
+        let mut thread: Option<Thread> = None;
+        let mut pages = 0;
+        let mut failed: Option<Error> = None;
+        loop {
+            let frame = self.link.with(|l| l.recv())??;
+            match frame.kind {
+                Kind::State => match self.link.with(|l| Thread::take(l.body()))? {
+                    Ok(t) => thread = Some(t),
+                    Err(e) => failed = Some(e),
+                },
+                Kind::Pages if failed.is_none() => match self.link.with(|l| image::take_pages(l, frame))? {
+                    Ok(n) => pages += n,
+                    Err(e) if e == ENOMEM => failed = Some(e),
+                    Err(e) => return Err(e),
+                },
+                Kind::Pages => {}
+                Kind::End => {
+                    let n = self.link.with(|l| image::take_end(l.body()))??;
+                    if failed.is_none() && n != pages {
+                        return Err(EPROTO);
+                    }
+                    break;
+                }
+                _ => return Err(EPROTO),
+            }
+            if failed.is_some() {
+                self.link.with(|l| l.skip_bulk())??;
+            }
+        }
+        let restored = match (failed, thread) {
+            (None, Some(t)) => t.restore().map(|()| t),
+            (Some(e), _) => Err(e),
+            (None, None) => return Err(EPROTO),
+        };
+        let t = match restored {
+            Ok(t) => t,
+            Err(e) => {
+                let n = e.to_errno();
+                pr_warn!("pid {}: could not be received from node {} ({}); it stays there\n", self.pid, self.node, n);
+                task::park();
+                memory::hook_all()?;
+                self.say(Kind::HomeFailed, &[])?;
+                return Ok(false);
+            }
+        };
+        self.account_state(&t.state);
+        t.requeue();
+        // Signals that crossed with the process on the way.
+        self.confirm_signals(t.state.signals_seen);
+        let _ = self.scratch.with(|x| x.unseen.iter().for_each(|(_, s)| task::requeue_signal(s)));
+        let _ = self.say(Kind::HomeOk, &[]);
+        if let Some(c) = cluster() {
+            if let Ok(r) = c.records.lock().of(&self.task) {
+                r.add(Move {
+                    from: self.node,
+                    to: self.own_node,
+                    pages,
+                    frozen_ns: task::now_ns() - begun,
+                    calls: self.calls.load(Ordering::Relaxed),
+                });
+            }
+        }
+        Ok(true)
+    }
+}

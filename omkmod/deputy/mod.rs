@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The home half of a process that is away: the original task, parked in the kernel inside its task_work.
+//!
+//! It waits for its link, for signals and for requests, runs forwarded calls, and receives the process when it comes
+//! home. Everything but [`Deputy::post`] runs in the task itself. The task may die in the middle (a fatal
+//! signal, `exit_group`), without any code here returning: what must be given back is therefore owned by the
+//! role and the lists, never by a stack frame, and [`gone`] gives it back.
+
+mod call;
+mod homecoming;
+
+use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
+use crate::cluster::cluster;
+use crate::link::{bad, Frame, Link};
+use crate::omcore::wire::{self, Kind, Reader, State, Writer};
+use crate::process::image::Thread;
+use crate::process::journey::comm_text;
+use crate::process::request::{Refusal, Request, Target};
+use crate::sys::task::{self, Role, Task, TaskCell};
+use crate::sys::{self, memory, Bytes, Signal};
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use kernel::prelude::*;
+use kernel::sync::{Arc, Mutex};
+use kernel::{new_mutex, pin_init};
+
+/// A process of ours that is away.
+#[pin_data]
+pub(crate) struct Deputy {
+    /// Pid in the initial namespace.
+    pub(crate) pid: i32,
+    comm: [u8; 16],
+    /// The task, for those who want to wake it.
+    pub(crate) task: Task,
+    own_node: u16,
+    /// Where the guest is.
+    pub(crate) node: u16,
+    link: TaskCell<Link>,
+    scratch: TaskCell<Scratch>,
+    #[pin]
+    request: Mutex<Option<Arc<Request>>>,
+    requested: AtomicU32,
+    /// Forwarded calls so far.
+    pub(crate) calls: AtomicU64,
+    signals_sent: AtomicU64,
+    cpu: (AtomicU64, AtomicU64),
+    /// The last address asked for, and how many pages: a reader going on there asks for more.
+    ahead: (AtomicU64, AtomicU64),
+    broken: AtomicBool,
+}
+
+/// Buffers that are used again and again.
+struct Scratch {
+    reply: Bytes,
+    page: KVec<u8>,
+    /// Signals sent that the guest has not confirmed, with their numbers.
+    unseen: KVec<(u64, Signal)>,
+}
+
+/// Why the loop ended.
+enum End {
+    /// The process is whole again, here.
+    Home,
+    /// The link is gone.
+    Lost(Error),
+}
+
+impl Deputy {
+    /// For the current task, whose memory is still here. `thread` has been sent.
+    pub(crate) fn new(me: Task, own_node: u16, node: u16, link: Link, thread: &Thread) -> Result<Arc<Deputy>> {
+        let _ = thread;
+        let scratch = Scratch {
+            reply: Bytes::with_capacity(4096, GFP_KERNEL)?,
+            page: KVec::from_elem(0, wire::PAGE, GFP_KERNEL)?,
+            unseen: KVec::new(),
+        };
+        Arc::pin_init(
+            pin_init!(Deputy {
+                pid: task::pid(),
+                comm: task::comm(),
+                task: me,
+                own_node,
+                node,
+                link: TaskCell::new(link),
+                scratch: TaskCell::new(scratch),
+                request <- new_mutex!(None),
+                requested: AtomicU32::new(0),
+                calls: AtomicU64::new(0),
+                signals_sent: AtomicU64::new(0),
+                cpu: (AtomicU64::new(0), AtomicU64::new(0)),
+                ahead: (AtomicU64::new(0), AtomicU64::new(0)),
+                broken: AtomicBool::new(false),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Takes the role, the window and the place in the list. Undone by [`Deputy::uninstall`].
+    pub(crate) fn install(self: &Arc<Self>) -> Result {
+        let c = cluster().ok_or(ENETDOWN)?;
+        c.add_deputy(self.clone())?;
+        let owner = Arc::into_raw(self.clone());
+        let done = task::set_role(Role::Deputy, owner.cast());
+        if done.is_err() {
+            // SAFETY: the reference was just made and nobody has seen it.
+            drop(unsafe { Arc::from_raw(owner) });
+            c.remove_deputy(&**self);
+            return done;
+        }
+        let attached = memory::attach(owner.cast(), false);
+        if attached.is_err() {
+            self.uninstall();
+        }
+        attached
+    }
+
+    /// Gives role, window and place back, by the task itself.
+    pub(crate) fn uninstall(&self) {
+        memory::detach();
+        let (role, owner) = task::role();
+        if role == Role::Deputy {
+            task::clear_role();
+            // SAFETY: the role's reference, taken back with the role.
+            drop(unsafe { Arc::<Deputy>::from_raw(owner.cast()) });
+        }
+        if let Some(c) = cluster() {
+            c.remove_deputy(self);
+        }
+    }
+
+    /// Lets the guest run.
+    pub(crate) fn send_go(&self) -> Result {
+        self.link.with(|l| l.send(Kind::Go, &[]))?
+    }
+
+    /// From any task: asks the process to go elsewhere.
+    pub(crate) fn post(&self, request: Arc<Request>) -> core::result::Result<(), Refusal> {
+        if request.target == Target::Node(self.node) {
+            request.finish(Ok(()));
+            return Ok(());
+        }
+        {
+            let mut slot = self.request.lock();
+            if slot.is_some() {
+                return Err(Refusal::new(EBUSY, format_args!("it is being moved already")));
+            }
+            *slot = Some(request);
+        }
+        self.requested.store(1, Ordering::Release);
+        if self.task.interrupt().is_err() {
+            if let Some(r) = self.request.lock().take() {
+                r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
+            }
+        }
+        Ok(())
+    }
+
+    fn wanted(&self) -> bool {
+        self.requested.load(Ordering::Acquire) != 0
+    }
+
+    /// The task's whole life while it is away.
+    fn live(&self) -> End {
+        let mut asked_home = false;
+        loop {
+            if self.broken.load(Ordering::Relaxed) {
+                return End::Lost(EPIPE);
+            }
+            match self.readable() {
+                Ok(true) => match self.frame() {
+                    Ok(true) => return End::Home,
+                    Ok(false) => continue,
+                    Err(e) => return End::Lost(e),
+                },
+                Ok(false) => {}
+                Err(e) => return End::Lost(e),
+            }
+            if (self.wanted() || task::traced()) && !asked_home {
+                asked_home = true;
+                if let Err(e) = self.say(Kind::ComeHome, &[]) {
+                    return End::Lost(e);
+                }
+            }
+            if !self.wanted() && !task::traced() {
+                asked_home = false;
+            }
+            if task::signal_pending() {
+                match self.signals(true) {
+                    Ok(()) => {}
+                    Err(e) => return End::Lost(e),
+                }
+                continue;
+            }
+            // Waiting needs the socket, not the link: nothing is read.
+            let _ = self.link.with(|l| {
+                if !l.readable() {
+                    l.socket().wait_idle();
+                }
+            });
+        }
+    }
+
+    fn readable(&self) -> Result<bool> {
+        self.link.with(|l| l.readable())
+    }
+
+    fn say(&self, kind: Kind, parts: &[&[u8]]) -> Result {
+        self.link.with(|l| l.send(kind, parts))?
+    }
+
+    /// Receives and serves one frame. True: the process has come home.
+    fn frame(&self) -> Result<bool> {
+        let frame = self.link.with(|l| l.recv())??;
+        self.serve(frame)
+    }
+
+    fn serve(&self, frame: Frame) -> Result<bool> {
+        match frame.kind {
+            Kind::Call => self.call(frame).map(|()| false),
+            Kind::FileReq => self.file_pages().map(|()| false),
+            Kind::Mask => {
+                let mask = self.link.with(|l| Reader::new(l.body()).u64().map_err(bad))??;
+                task::set_blocked(mask);
+                Ok(false)
+            }
+            Kind::Coming => self.receive_home(),
+            // A stop that was overtaken by a call of the guest.
+            Kind::Paused => Ok(false),
+            Kind::Refuse => {
+                let _ = self.link.with(|l| {
+                    let (e, words) = crate::link::refusal(l);
+                    let words = core::str::from_utf8(words).unwrap_or("?");
+                    pr_warn!("pid {}: node {} gave it up: {} ({})\n", self.pid, self.node, words, e.to_errno());
+                });
+                Err(ECONNRESET)
+            }
+            _ => Err(EPROTO),
+        }
+    }
+
+    /// Lets the kernel deal with what is pending; handlers are for the guest. A task that will stop stops its guest first.
+    /// May never return.
+    fn signals(&self, idle: bool) -> Result {
+        while task::signal_pending() {
+            let stopping = idle && task::stop_pending();
+            if stopping {
+                self.pause()?;
+            }
+            if let Some(s) = task::take_signal() {
+                self.send_signal(&s)?;
+            }
+            if stopping {
+                self.say(Kind::Resume, &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send_signal(&self, s: &Signal) -> Result {
+        let number = self.signals_sent.fetch_add(1, Ordering::Relaxed) + 1;
+        self.scratch.with(|x| x.unseen.push((number, *s), GFP_KERNEL))??;
+        let mut body = [0u8; 24 + wire::SIGINFO_LEN];
+        let mut w = Writer::new(&mut body);
+        wire::Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask }.put(&mut w);
+        w.bytes(&s.info);
+        w.len().map_err(bad)?;
+        self.say(Kind::Signal, &[&body])
+    }
+
+    /// Stops the guest's computing. A guest that is in a call, or asks for a page, is as good as stopped; the
+    /// call is served when this task goes on.
+    fn pause(&self) -> Result {
+        self.say(Kind::Pause, &[])?;
+        loop {
+            // Not taken: a frame that starts a call must wait until after the stop.
+            let next = self.link.with(|l| l.peek())??;
+            match next {
+                Kind::Paused => {
+                    self.frame()?;
+                    return Ok(());
+                }
+                Kind::Mask | Kind::FileReq => {
+                    self.frame()?;
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// A page fault in the window: asks the guest for `n` pages at most, from `addr` on.
+    pub(crate) fn fetch(&self, addr: u64, n: u64) -> Result {
+        // Going on where the last fetch ended: twice as much; elsewhere: one page.
+        let (next, last) = (self.ahead.0.load(Ordering::Relaxed), self.ahead.1.load(Ordering::Relaxed));
+        let want = if addr == next { (last * 2).clamp(1, wire::MAX_BATCH as u64) } else { 1 }.min(n);
+        self.ahead.0.store(addr + want * wire::PAGE as u64, Ordering::Relaxed);
+        self.ahead.1.store(want, Ordering::Relaxed);
+
+        let got = self.link.with(|l| {
+            let mut body = [0u8; 16];
+            let mut w = Writer::new(&mut body);
+            w.u64(addr);
+            w.u64(want);
+            w.len().map_err(bad)?;
+            l.send(Kind::PageReq, &[&body])?;
+            loop {
+                let frame = l.recv()?;
+                match frame.kind {
+                    Kind::PageData => return store_pages(l, frame),
+                    // Only a dying process asks while its guest computes: what the guest wanted is void.
+                    Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused => l.skip_bulk()?,
+                    _ => return Err(EPROTO),
+                }
+            }
+        })?;
+        match got {
+            Ok(()) => {}
+            Err(e) => {
+                self.broken.store(true, Ordering::Relaxed);
+                return Err(e);
+            }
+        }
+        if memory::stored(addr) {
+            return Ok(());
+        }
+        // The guest never touched it: a page of a file has what the file has, anything else cannot be had.
+        let read = self.scratch.with(|s| {
+            let page: &mut [u8; wire::PAGE] = s.page.as_mut_slice().try_into().map_err(|_| EINVAL)?;
+            memory::file_page(addr, page)?;
+            memory::store(addr, page)
+        });
+        match read {
+            Ok(Ok(())) => Ok(()),
+            _ => memory::store_failed(addr),
+        }
+    }
+
+    /// The guest faulted on pages of a mapped file.
+    fn file_pages(&self) -> Result {
+        let (addr, n) = self.link.with(|l| {
+            let mut r = Reader::new(l.body());
+            Ok::<_, Error>((wire::page_address(r.u64().map_err(bad)?).map_err(bad)?, r.u64().map_err(bad)?))
+        })??;
+        let n = (n.min(wire::MAX_BATCH as u64)) as usize;
+        let mut data = Bytes::from_elem(0u8, n * wire::PAGE, GFP_KERNEL)?;
+        let mut list = [0u64; wire::MAX_BATCH];
+        let mut have = 0;
+        for slot in data.chunks_exact_mut(wire::PAGE) {
+            let at = addr + (have * wire::PAGE) as u64;
+            let page: &mut [u8; wire::PAGE] = slot.try_into().map_err(|_| EINVAL)?;
+            if memory::file_page(at, page).is_err() {
+                break;
+            }
+            if let Some(a) = list.get_mut(have) {
+                *a = at;
+            }
+            have += 1;
+        }
+        let mut body = [0u8; 16 + wire::MAX_BATCH * 8];
+        let mut w = Writer::new(&mut body);
+        wire::put_addresses(&mut w, 0, list.get(..have).ok_or(EINVAL)?);
+        let len = w.len().map_err(bad)?;
+        self.link.with(|l| {
+            l.send_bulk(
+                Kind::FileData,
+                &[body.get(..len).ok_or(EINVAL)?],
+                data.get(..have * wire::PAGE).ok_or(EINVAL)?,
+            )
+        })?
+    }
+
+    /// The guest has seen this many signals: the others are still under way.
+    fn confirm_signals(&self, seen: u64) {
+        let _ = self.scratch.with(|x| {
+            while x.unseen.first().is_some_and(|(n, _)| *n <= seen) {
+                x.unseen.rotate_left(1);
+                let last = x.unseen.len() - 1;
+                let _ = sys::swap_remove(&mut x.unseen, last);
+            }
+        });
+    }
+
+    fn account(&self, utime: u64, stime: u64) {
+        let u = utime.saturating_sub(self.cpu.0.swap(utime, Ordering::Relaxed));
+        let s = stime.saturating_sub(self.cpu.1.swap(stime, Ordering::Relaxed));
+        task::add_cputime(u, s);
+    }
+
+    fn account_state(&self, s: &State) {
+        self.account(s.utime, s.stime);
+    }
+}
+
+/// Pages of a frame go into the window.
+fn store_pages(l: &mut Link, frame: Frame) -> Result {
+    let mut list = [0u64; wire::MAX_BATCH];
+    let (_, n) = wire::take_addresses(l.body(), &mut list).map_err(bad)?;
+    if frame.bulk != n * wire::PAGE {
+        return Err(EPROTO);
+    }
+    let mut page = KBox::new([0u8; wire::PAGE], GFP_KERNEL)?;
+    for addr in list.get(..n).ok_or(EPROTO)? {
+        l.take_bulk(&mut *page)?;
+        if !memory::stored(*addr) {
+            memory::store(*addr, &page)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lives as a deputy until the process is home or the link is gone. Gives a request that wants it elsewhere at once.
+pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Arc<Request>> {
+    // The role owns a reference; this one must not be on the stack of a task that may die here.
+    let me: *const Deputy = &*deputy;
+    drop(deputy);
+    // SAFETY: the role's reference is given up only below, or by `gone` after this task died.
+    let me = unsafe { &*me };
+    let end = me.live();
+    let request = me.request.lock().take();
+    match end {
+        End::Home => {
+            me.uninstall();
+            let request = request?;
+            match request.target {
+                Target::Home => {
+                    request.finish(Ok(()));
+                    None
+                }
+                Target::Node(_) => Some(request),
+            }
+        }
+        End::Lost(e) => {
+            let n = e.to_errno();
+            pr_warn!(
+                "pid {}: link to node {} lost ({}); {} ends with SIGKILL, its memory was there\n",
+                me.pid,
+                me.node,
+                n,
+                comm_text(&me.comm)
+            );
+            if let Some(r) = request {
+                r.finish(Err(Refusal::new(EPIPE, format_args!("the link was lost; the process has ended"))));
+            }
+            task::kill_self();
+            None
+        }
+    }
+}
+
+/// # Safety
+///
+/// `owner` is the owner of a Deputy role that exists.
+pub(crate) unsafe fn from_owner<'a>(owner: *const c_void) -> &'a Deputy {
+    // SAFETY: by the caller.
+    unsafe { &*owner.cast() }
+}
+
+/// The task died with its role.
+///
+/// # Safety
+///
+/// `owner` comes from the role that is gone, once.
+pub(crate) unsafe fn gone(owner: *const c_void, _exit_code: i32) {
+    // SAFETY: the role's reference.
+    let d = unsafe { Arc::<Deputy>::from_raw(owner.cast()) };
+    if let Some(r) = d.request.lock().take() {
+        r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
+    }
+    if let Some(c) = cluster() {
+        c.remove_deputy(&*d);
+    }
+    // The link is closed with the last reference, and the guest ends.
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A process arrives: admission at the door, then the vessel takes everything in and waits for the word to run.
+
+use super::Guest;
+use crate::sys::errno::{ECONNRESET, EPROTO};
+use crate::cluster::{cluster, Cluster};
+use crate::link::Link;
+use crate::omcore::wire::{vma_flag, Kind, Vma};
+use crate::process::image::{self, Thread};
+use crate::process::profile::Profile;
+use crate::process::request::Refusal;
+use crate::sys::task::{self, set_rlimit};
+use crate::sys::{memory, vessel};
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+
+const RLIMIT_STACK: u32 = 3;
+const NR_MMAP: u32 = 9;
+const NR_MPROTECT: u32 = 10;
+const PROT_RW: u64 = 3;
+/// MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE
+const MAP_FLAGS: u64 = 0x2 | 0x20 | 0x4000 | 0x10_0000;
+const MAP_GROWSDOWN: u64 = 0x100;
+
+fn refuse(link: &mut Link, r: &Refusal) {
+    let _ = link.refuse(-r.errno().to_errno(), r.words().as_bytes());
+}
+
+/// At the door: after a `Move` frame.
+pub(crate) fn arrive(c: &Cluster, mut link: Link) {
+    let admitted = Profile::take(link.body()).map_err(Refusal::from).and_then(|p| {
+        if c.switches.block.load(Ordering::Relaxed) {
+            return Err(Refusal::new(EBUSY, format_args!("it takes no guests (mosctl block)")));
+        }
+        p.fits().map(|()| p)
+    });
+    let profile = match admitted {
+        Ok(p) => p,
+        Err(r) => return refuse(&mut link, &r),
+    };
+    let (monotonic, boottime) = vessel::clocks();
+    let shift = |home: u64, here: u64| (home as i64).wrapping_sub(here as i64);
+    let (m, b) = (shift(profile.monotonic, monotonic), shift(profile.boottime, boottime));
+    let home = link.peer;
+    let started = vessel::start(m, b, move |exiting| {
+        let mut link = link;
+        if exiting {
+            return refuse(&mut link, &Refusal::new(EAGAIN, format_args!("it could not start a task for the guest")));
+        }
+        move_in(link, profile);
+    });
+    if let Err(e) = started {
+        let n = e.to_errno();
+        pr_warn!("a guest of node {} could not be started ({})\n", home, n);
+    }
+}
+
+/// In the vessel.
+fn move_in(mut link: Link, profile: Profile) {
+    let (thread, list) = match receive(&mut link, &profile) {
+        Ok(t) => t,
+        Err(r) => {
+            refuse(&mut link, &r);
+            pr_info!("a guest of node {} did not get in: {}\n", link.peer, r.words());
+            return task::kill_self();
+        }
+    };
+    if let Err(e) = begin(link, &profile, &thread, &list) {
+        let n = e.to_errno();
+        if e != ECONNRESET {
+            pr_info!("pid {} of another node did not move in ({})\n", profile.pid, n);
+        }
+        task::dispatch(false);
+        task::kill_self();
+    }
+}
+
+fn step<T>(what: &str, r: Result<T>) -> core::result::Result<T, Refusal> {
+    r.map_err(|e| {
+        let n = e.to_errno();
+        Refusal::new(e, format_args!("it could not {what} (error {n})"))
+    })
+}
+
+/// Everything up to the end mark, into this task.
+fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(Thread, KVec<Vma>), Refusal> {
+    vessel::rebirth(&profile.mm).map_err(|e| {
+        if e == ENOEXEC {
+            Refusal::new(e, format_args!("it runs another kernel build (its vDSO differs from home's)"))
+        } else {
+            let n = e.to_errno();
+            Refusal::new(e, format_args!("it could not empty the vessel (error {n})"))
+        }
+    })?;
+    task::set_comm(profile.comm);
+    set_rlimit(RLIMIT_STACK, profile.stack_limit);
+    step("answer", link.send(Kind::Accept, &[]))?;
+
+    let mut list: KVec<Vma> = KVec::new();
+    let mut mapped = 0;
+    let mut thread = None;
+    let mut pages = 0;
+    loop {
+        let frame = step("receive", link.recv())?;
+        if cluster().is_some_and(|c| c.switches.block.load(Ordering::Relaxed)) {
+            return Err(Refusal::new(EBUSY, format_args!("it takes no guests any more (mosctl block)")));
+        }
+        match frame.kind {
+            Kind::Vmas => step("read the mappings", image::take_vmas(link.body(), &mut list))?,
+            Kind::State => thread = Some(step("read the state", Thread::take(link.body()))?),
+            Kind::Pages => {
+                while let Some(v) = list.get(mapped) {
+                    step("map its memory", map(v))?;
+                    mapped += 1;
+                }
+                pages += step("take its pages", image::take_pages(link, frame))?;
+            }
+            Kind::End => {
+                let n = step("read the end", image::take_end(link.body()))?;
+                if n != pages {
+                    return Err(Refusal::from(EPROTO));
+                }
+                break;
+            }
+            _ => return Err(Refusal::from(EPROTO)),
+        }
+    }
+    while let Some(v) = list.get(mapped) {
+        step("map its memory", map(v))?;
+        mapped += 1;
+    }
+    for v in list.iter() {
+        step("protect its memory", protect(v))?;
+    }
+    memory::set_info(&profile.mm);
+    let thread: Thread = thread.ok_or_else(|| Refusal::from(EPROTO))?;
+    Ok((thread, list))
+}
+
+fn map(v: &Vma) -> Result {
+    let grows = if v.flags & vma_flag::GROWSDOWN != 0 { MAP_GROWSDOWN } else { 0 };
+    let len = v.end - v.start;
+    let at = task::syscall(NR_MMAP, [v.start, len, PROT_RW, MAP_FLAGS | grows, u64::MAX, 0]);
+    if at != v.start as i64 {
+        return Err(if at < 0 { Error::from_errno(at as i32) } else { EEXIST });
+    }
+    if v.flags & vma_flag::FILE != 0 {
+        memory::mark_file(v.start, len)?;
+    }
+    Ok(())
+}
+
+fn protect(v: &Vma) -> Result {
+    if v.prot == PROT_RW {
+        return Ok(());
+    }
+    match task::syscall(NR_MPROTECT, [v.start, v.end - v.start, v.prot, 0, 0, 0]) {
+        0 => Ok(()),
+        e => Err(Error::from_errno(e as i32)),
+    }
+}
+
+/// Becomes a guest, says so, and waits for home's word. What fails from here on ends this task; the process is still whole at home.
+fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result {
+    task::set_sigactions(&thread.sigactions);
+    let guest = Guest::new(link, profile)?;
+    guest.install()?;
+    for v in list.iter().filter(|v| v.flags & vma_flag::FILE != 0) {
+        memory::hook_range(v.start, v.end)?;
+    }
+    guest.say(Kind::Ready, &[])?;
+    guest.link.with(|l| l.expect(Kind::Go))??;
+    guest.restart_at_home.store(true, Ordering::Relaxed);
+    thread.restore()?;
+    task::dispatch(true);
+    guest.listen(true);
+    Ok(())
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Forwarding a call: what it is known to read goes along, what it changed comes back.
+
+use super::{repeat, Guest};
+use crate::link::{bad, FOREVER};
+use crate::omcore::syscalls::{self, Arg, ArgUse, Class};
+use crate::omcore::wire::{self, reply_flag, Call, Kind, Reader, Writer};
+use crate::process::image::{is_restart, ERESTART_RESTARTBLOCK};
+use crate::sys::{memory, task, Bytes};
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+
+const PAGE: u64 = wire::PAGE as u64;
+/// Most pages carried; more are asked for by faults, in growing batches.
+const CARRY: usize = wire::MAX_CARRY;
+
+/// The pages that travel with one call.
+struct Carry {
+    list: KVec<u64>,
+    fill: (u64, u64, u64),
+}
+
+impl Carry {
+    fn add(&mut self, start: u64, len: u64) -> Result {
+        let Some(end) = start.checked_add(len).filter(|e| *e < wire::TASK_SIZE && len > 0) else { return Ok(()) };
+        let mut at = start - start % PAGE;
+        while at < end && self.list.len() < CARRY {
+            let filled = at >= self.fill.0 && at + PAGE <= self.fill.1;
+            if !filled && !self.list.contains(&at) {
+                self.list.push(at, GFP_KERNEL)?;
+            }
+            at += PAGE;
+        }
+        Ok(())
+    }
+
+    /// The buffer of a call that fills it from the beginning: its inner pages need no content.
+    fn fill(&mut self, start: u64, len: u64, args: &[u64; 6]) -> Result {
+        let Some(end) = start.checked_add(len).filter(|e| *e < wire::TASK_SIZE) else { return Ok(()) };
+        let inner = (start.next_multiple_of(PAGE), end - end % PAGE);
+        let alone = args.iter().filter(|a| **a >= start && **a < end).count() == 1;
+        if self.fill.1 == 0 && inner.0 < inner.1 && alone {
+            self.fill = (inner.0, inner.1, start);
+        }
+        self.add(start, len)
+    }
+
+    fn string(&mut self, start: u64) -> Result {
+        // As far as its page goes; a string that goes on is rare, and asked for.
+        self.add(start, 1)?;
+        let mut tail = [0u8; 64];
+        let left = (PAGE - start % PAGE).min(64) as usize;
+        if left < 64 {
+            if let Some(tail) = tail.get_mut(..left) {
+                if memory::read_user(start, tail).is_ok() && !tail.contains(&0) {
+                    self.add(start + left as u64, 1)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn vectors(&mut self, start: u64, count: u64, read: bool) -> Result {
+        self.add(start, count.min(1024) * 16)?;
+        for i in 0..count.min(64) {
+            let mut v = [0u8; 16];
+            if memory::read_user(start.wrapping_add(i * 16), &mut v).is_err() {
+                break;
+            }
+            let mut r = Reader::new(&v);
+            let (base, len) = (r.u64().unwrap_or(0), r.u64().unwrap_or(0));
+            // Memory that is only filled needs its old content all the same: only the difference comes back.
+            if read || len <= 4 * PAGE {
+                self.add(base, len.min(CARRY as u64 * PAGE))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, start: u64, read: bool) -> Result {
+        let mut m = [0u8; 56];
+        self.add(start, 56)?;
+        if memory::read_user(start, &mut m).is_err() {
+            return Ok(());
+        }
+        let mut r = Reader::new(&m);
+        let mut next = || r.u64().unwrap_or(0);
+        let (name, name_len, iov, count, control, control_len) = (next(), next(), next(), next(), next(), next());
+        self.add(name, (name_len & 0xffff_ffff).min(4096))?;
+        self.add(control, control_len.min(64 * 1024))?;
+        self.vectors(iov, count, read)
+    }
+
+    fn argument(&mut self, a: &Arg, args: [u64; 6]) -> Result {
+        let Some(&start) = args.get(usize::from(a.arg)) else { return Ok(()) };
+        if start == 0 {
+            return Ok(());
+        }
+        match a.how {
+            ArgUse::InStr => self.string(start),
+            ArgUse::InIov { count_arg } => self.vectors(start, word(args, count_arg), true),
+            ArgUse::OutIov { count_arg } => self.vectors(start, word(args, count_arg), false),
+            ArgUse::InMsg => self.message(start, true),
+            ArgUse::InOutMsg => self.message(start, false),
+            ArgUse::InSigSetRef => {
+                self.add(start, 16)?;
+                let mut p = [0u8; 8];
+                if memory::read_user(start, &mut p).is_ok() {
+                    self.add(u64::from_le_bytes(p), 8)?;
+                }
+                Ok(())
+            }
+            ArgUse::InOutSized { len_ptr_arg } => {
+                let mut n = [0u8; 4];
+                if memory::read_user(word(args, len_ptr_arg), &mut n).is_ok() {
+                    self.add(start, u64::from(u32::from_le_bytes(n)).min(4096))?;
+                }
+                Ok(())
+            }
+            ArgUse::OutBufRet { len_arg } => self.fill(start, word(args, len_arg) & 0xffff_ffff, &args),
+            how => match how.capacity(args) {
+                Some(len) => self.add(start, len),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+fn word(args: [u64; 6], i: u8) -> u64 {
+    args.get(usize::from(i)).copied().unwrap_or(0)
+}
+
+impl Guest {
+    pub(super) fn forward(&self, frame: &task::Frame, nr: u32, args: [u64; 6], class: Class) -> Result {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.restart_at_home.store(false, Ordering::Relaxed);
+        let mut carry = Carry { list: KVec::new(), fill: (0, 0, 0) };
+        for a in syscalls::carried(nr, args) {
+            carry.argument(a, args)?;
+        }
+        self.send_call(carry)?;
+        let (ax, flags) = self.await_reply()?;
+        frame.set_result(ax as u64);
+        if is_restart(ax) {
+            self.restart_at_home.store(ax == ERESTART_RESTARTBLOCK, Ordering::Relaxed);
+            // This kernel decides as home's would have: it looks when it believes that a signal is pending.
+            task::make_restart();
+        }
+        match class {
+            Class::Memory if ax >= 0 || ax < -4095 => repeat::memory(nr, args, ax, frame),
+            Class::Signal if ax == 0 => {
+                let own = frame.run();
+                frame.set_result(own as u64);
+            }
+            _ => {}
+        }
+        if flags & reply_flag::COME_HOME != 0 {
+            self.send_home();
+        }
+        Ok(())
+    }
+
+    fn send_call(&self, carry: Carry) -> Result {
+        let mut data = Bytes::new();
+        let mut list = carry.list;
+        let mut kept = 0;
+        data.reserve(list.len() * wire::PAGE, GFP_KERNEL)?;
+        for i in 0..list.len() {
+            let Some(&addr) = list.get(i) else { break };
+            let at = data.len();
+            data.extend_with(wire::PAGE, 0, GFP_KERNEL)?;
+            let readable = data.get_mut(at..).is_some_and(|slot| memory::read_user(addr, slot).is_ok());
+            if readable {
+                list.swap(kept, i);
+                kept += 1;
+            } else {
+                crate::sys::resize(&mut data, at)?;
+            }
+        }
+        let list = list.get(..kept).ok_or(EINVAL)?;
+        let mut body = KVec::from_elem(0u8, 8 * (6 + 2 + wire::NREGS + kept), GFP_KERNEL)?;
+        let mut w = Writer::new(&mut body);
+        Call {
+            blocked: task::blocked(),
+            signals_seen: self.signals_seen.load(Ordering::Relaxed),
+            fill_start: carry.fill.0,
+            fill_end: carry.fill.1,
+            fill_origin: carry.fill.2,
+            npages: kept as u64,
+        }
+        .put(&mut w);
+        let (utime, stime) = self.cputime();
+        w.u64(utime);
+        w.u64(stime);
+        for v in task::regs() {
+            w.u64(v);
+        }
+        for a in list {
+            w.u64(*a);
+        }
+        let len = w.len().map_err(bad)?;
+        self.link.with(|l| l.send_bulk(Kind::Call, &[body.get(..len).ok_or(EINVAL)?], &data))?
+    }
+
+    fn await_reply(&self) -> Result<(i64, u64)> {
+        loop {
+            let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+            if frame.kind != Kind::Reply {
+                self.heard(frame)?;
+                continue;
+            }
+            // Writing to memory may need the link: the body is held apart from it.
+            let body = self.link.with(|l| l.take_body())?;
+            let result = apply(body.get(wire::HEADER_LEN..).unwrap_or(&[]));
+            self.link.with(|l| l.return_body(body))?;
+            return result;
+        }
+    }
+}
+
+/// Writes what the call changed.
+fn apply(body: &[u8]) -> Result<(i64, u64)> {
+    let mut r = Reader::new(body);
+    let (ax, flags) = (r.u64().map_err(bad)?, r.u64().map_err(bad)?);
+    while r.remaining() > 0 {
+        let addr = r.u64().map_err(bad)?;
+        let len = r.u32().map_err(bad)? as usize;
+        let bytes = r.bytes(len).map_err(bad)?;
+        memory::write_user(addr, bytes)?;
+    }
+    Ok((ax as i64, flags))
+}

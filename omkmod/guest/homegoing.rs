@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Going home: the guest sends everything back and ends when home has it.
+
+use super::Guest;
+use crate::sys::errno::EPROTO;
+use crate::link::FOREVER;
+use crate::omcore::wire::Kind;
+use crate::process::image::{self, is_restart, Thread, ERESTART_RESTARTBLOCK};
+use crate::sys::task::{AX, ORIG_AX};
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+
+impl Guest {
+    /// At the user-mode boundary. True: home has it. False: home could not take it, the guest goes on.
+    pub(super) fn go_home(&self) -> Result<bool> {
+        let mut thread = Thread::capture(self.calls.load(Ordering::Relaxed), true)?;
+        let (utime, stime) = self.cputime();
+        thread.state.utime = utime;
+        thread.state.stime = stime;
+        thread.state.signals_seen = self.signals_seen.load(Ordering::Relaxed);
+        self.fix_restart(&mut thread);
+        self.say(Kind::Coming, &[])?;
+        self.link.with(|l| thread.send(l).and_then(|()| image::send_pages(l)))??;
+        loop {
+            let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+            match frame.kind {
+                Kind::HomeOk => return Ok(true),
+                Kind::HomeFailed => {
+                    thread.requeue();
+                    return Ok(false);
+                }
+                // Said before home knew: it sees to them itself.
+                Kind::ComeHome | Kind::Signal | Kind::Pause | Kind::Resume => {}
+                _ => return Err(EPROTO),
+            }
+        }
+    }
+
+    /// A call of this kernel that was interrupted with a restart block cannot be continued at home: it is a futex wait, whose
+    /// callers take EINTR as a spurious wake-up. One that home was running is continued there.
+    fn fix_restart(&self, t: &mut Thread) {
+        let ax = t.regs.get(AX).copied().unwrap_or(0) as i64;
+        let in_call = t.regs.get(ORIG_AX).is_some_and(|o| *o as i64 >= 0);
+        if in_call && ax == ERESTART_RESTARTBLOCK && !self.restart_at_home.load(Ordering::Relaxed) {
+            if let Some(slot) = t.regs.get_mut(AX) {
+                *slot = -4i64 as u64;
+            }
+        }
+        if !(in_call && is_restart(ax)) {
+            if let Some(slot) = t.regs.get_mut(ORIG_AX) {
+                *slot = u64::MAX;
+            }
+        }
+    }
+}

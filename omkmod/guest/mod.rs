@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The away half of a process: a task with its memory and registers that computes at native speed.
+//!
+//! Everything runs in the guest's own task: its system calls come through [`Guest::dispatch`], and what its home says
+//! meanwhile through [`Guest::knocked`], a task_work that input on the link sets off. While one of them reads the link,
+//! the other is not called.
+
+pub(crate) mod arrive;
+mod forward;
+mod homegoing;
+mod repeat;
+
+use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
+use crate::cluster::cluster;
+use crate::link::{bad, Frame, Link, FOREVER};
+use crate::omcore::syscalls::{self, Class};
+use crate::omcore::wire::{self, Kind, Reader, Writer};
+use crate::process::journey::comm_text;
+use crate::sys::task::{self, Kick, Role, TaskCell};
+use crate::sys::{memory, Bytes, Signal};
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+use kernel::try_pin_init;
+
+/// A process of another node that is here.
+#[pin_data]
+pub(crate) struct Guest {
+    /// Local pid of the vessel.
+    pub(crate) pid: i32,
+    /// Node it belongs to, and its pid there.
+    pub(crate) home: u16,
+    pub(crate) home_pid: i32,
+    own_pid: i32,
+    own_tid: i32,
+    pub(crate) comm: [u8; 16],
+    /// Before `kick` in order to be dropped first: its ear points at the kick.
+    link: TaskCell<Link>,
+    #[pin]
+    pub(crate) kick: Kick,
+    /// The process is to go home as soon as it reaches its user-mode boundary.
+    leaving: AtomicBool,
+    /// Home wants it stopped until it says otherwise.
+    paused: AtomicBool,
+    /// A question of home is being answered: nothing may be asked meanwhile.
+    answering: AtomicBool,
+    /// It is over: home is unreachable or has ended it.
+    ended: AtomicBool,
+    /// The interrupted call that `restart_syscall` continues was home's.
+    restart_at_home: AtomicBool,
+    signals_seen: AtomicU64,
+    /// Forwarded calls so far.
+    pub(crate) calls: AtomicU64,
+    ahead: (AtomicU64, AtomicU64),
+    /// CPU time of the vessel before the process moved in.
+    cpu_before: (u64, u64),
+}
+
+const NR_GETPID: u32 = 39;
+const NR_GETTID: u32 = 186;
+
+impl Guest {
+    /// For the current task, a vessel.
+    fn new(link: Link, profile: &crate::process::profile::Profile) -> Result<Arc<Guest>> {
+        let home = link.peer;
+        Arc::pin_init(
+            try_pin_init!(Guest {
+                pid: task::pid(),
+                home,
+                home_pid: profile.pid,
+                own_pid: profile.own_pid,
+                own_tid: profile.own_tid,
+                comm: profile.comm,
+                link: TaskCell::new(link),
+                kick: Kick::new(),
+                leaving: AtomicBool::new(false),
+                paused: AtomicBool::new(false),
+                answering: AtomicBool::new(false),
+                ended: AtomicBool::new(false),
+                restart_at_home: AtomicBool::new(false),
+                signals_seen: AtomicU64::new(0),
+                calls: AtomicU64::new(0),
+                ahead: (AtomicU64::new(0), AtomicU64::new(0)),
+                cpu_before: task::cputime(),
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Takes role, window, ear and place in the list. On error everything is as before.
+    fn install(self: &Arc<Self>) -> Result {
+        let c = cluster().ok_or(ENETDOWN)?;
+        let owner = Arc::into_raw(self.clone());
+        self.kick.init(knocked, owner.cast());
+        // The role first: if anything later fails this task ends, and `gone` clears up.
+        let role = task::set_role(Role::Guest, owner.cast());
+        if role.is_err() {
+            // SAFETY: the reference was just made and nobody has seen it.
+            drop(unsafe { Arc::from_raw(owner) });
+            return role;
+        }
+        c.add_guest(self.clone())?;
+        memory::attach(owner.cast(), true)?;
+        self.link.with(|l| l.socket().open_ear(&self.kick))??;
+        Ok(())
+    }
+
+    fn cputime(&self) -> (u64, u64) {
+        let (u, s) = task::cputime();
+        (u.saturating_sub(self.cpu_before.0), s.saturating_sub(self.cpu_before.1))
+    }
+
+    /// From any task: this guest shall go home.
+    pub(crate) fn send_home(&self) {
+        self.leaving.store(true, Ordering::Release);
+        self.kick.now();
+    }
+
+    fn listen(&self, on: bool) {
+        let _ = self.link.with(|l| l.socket().listen_ear(on));
+    }
+
+    fn say(&self, kind: Kind, parts: &[&[u8]]) -> Result {
+        self.link.with(|l| l.send(kind, parts))?
+    }
+
+    /// The link is of no use any more: the guest ends here, home ends its half for itself.
+    fn end(&self, e: Error) {
+        if !self.ended.swap(true, Ordering::Relaxed) {
+            let n = e.to_errno();
+            if e != ECONNRESET && e != EPIPE && !task::dying() {
+                pr_warn!(
+                    "guest {} ({} of node {}): link lost ({}); it ends here\n",
+                    self.pid,
+                    comm_text(&self.comm),
+                    self.home,
+                    n
+                );
+            }
+        }
+        task::kill_self();
+    }
+
+    /// A system call of this guest. True: done, its result is in the frame.
+    pub(crate) fn dispatch(&self, frame: &task::Frame) -> bool {
+        if self.ended.load(Ordering::Relaxed) {
+            task::kill_self();
+            return true;
+        }
+        if task::is_ia32_call() {
+            return self.at_home(frame);
+        }
+        let (nr, args) = frame.call();
+        match syscalls::refine(nr, args) {
+            Class::Local => {
+                self.restart_at_home.store(false, Ordering::Relaxed);
+                false
+            }
+            Class::Cached if nr == NR_GETPID => self.answer(frame, self.own_pid),
+            Class::Cached if nr == NR_GETTID => self.answer(frame, self.own_tid),
+            Class::SigReturn => self.sigreturn(frame),
+            Class::Restart if !self.restart_at_home.load(Ordering::Relaxed) => false,
+            Class::Life | Class::Home => self.at_home(frame),
+            Class::Memory if repeat::only_at_home(nr, args) => self.at_home(frame),
+            class => {
+                self.listen(false);
+                let done = self.forward(frame, nr, args, class);
+                if let Err(e) = done {
+                    self.end(e);
+                }
+                self.listen(true);
+                true
+            }
+        }
+    }
+
+    fn answer(&self, frame: &task::Frame, value: i32) -> bool {
+        frame.set_result(value as u64);
+        true
+    }
+
+    /// Goes home first and makes the call there.
+    fn at_home(&self, frame: &task::Frame) -> bool {
+        frame.rewind();
+        self.send_home();
+        true
+    }
+
+    fn sigreturn(&self, frame: &task::Frame) -> bool {
+        let ax = frame.run();
+        frame.set_result(ax as u64);
+        let mask = task::blocked().to_le_bytes();
+        if let Err(e) = self.say(Kind::Mask, &[&mask]) {
+            self.end(e);
+        }
+        true
+    }
+
+    /// At the user-mode boundary, because home said something, or something is to be done there.
+    fn knocked(&self) {
+        self.listen(false);
+        if let Err(e) = self.attend() {
+            self.end(e);
+        }
+        self.listen(true);
+    }
+
+    fn attend(&self) -> Result {
+        if self.ended.load(Ordering::Relaxed) {
+            return Err(ECONNRESET);
+        }
+        loop {
+            while self.paused.load(Ordering::Relaxed) || self.link.with(|l| l.readable())? {
+                let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+                self.heard(frame)?;
+            }
+            // A fault that would kill the guest here belongs home.
+            if task::fault_pending() {
+                self.leaving.store(true, Ordering::Relaxed);
+            }
+            if !self.leaving.swap(false, Ordering::AcqRel) {
+                return Ok(());
+            }
+            if self.go_home()? {
+                self.ended.store(true, Ordering::Relaxed);
+                task::kill_self();
+                return Ok(());
+            }
+        }
+    }
+
+    /// What home may say at any time.
+    fn heard(&self, frame: Frame) -> Result {
+        match frame.kind {
+            Kind::Signal => self.take_signal(),
+            Kind::Pause => {
+                self.paused.store(true, Ordering::Relaxed);
+                // Whoever reads this while the task is in a call, it must not return to its program before `Resume`.
+                self.kick.now();
+                self.say(Kind::Paused, &[])
+            }
+            Kind::Resume => {
+                self.paused.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            Kind::ComeHome => {
+                self.leaving.store(true, Ordering::Release);
+                self.kick.now();
+                Ok(())
+            }
+            Kind::PageReq => self.give_pages(),
+            _ => Err(EPROTO),
+        }
+    }
+
+    fn take_signal(&self) -> Result {
+        let signal = self.link.with(|l| {
+            let mut r = Reader::new(l.body());
+            let s = wire::Signal::take(&mut r).map_err(bad)?;
+            let info = r.array().map_err(bad)?;
+            r.finish().map_err(bad)?;
+            Ok::<_, Error>(Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, info })
+        })??;
+        self.signals_seen.fetch_add(1, Ordering::Relaxed);
+        task::queue_signal(&signal)
+    }
+
+    /// Home asks for pages. What is not here is not asked for in turn: home has it, or nobody.
+    fn give_pages(&self) -> Result {
+        let (addr, n) = self.link.with(|l| {
+            let mut r = Reader::new(l.body());
+            Ok::<_, Error>((wire::page_address(r.u64().map_err(bad)?).map_err(bad)?, r.u64().map_err(bad)?))
+        })??;
+        let n = n.clamp(1, wire::MAX_BATCH as u64) as usize;
+        let mut data = Bytes::from_elem(0u8, n * wire::PAGE, GFP_KERNEL)?;
+        let mut list = [0u64; wire::MAX_BATCH];
+        let mut have = 0;
+        self.answering.store(true, Ordering::Relaxed);
+        for slot in data.chunks_exact_mut(wire::PAGE) {
+            let at = addr + (have * wire::PAGE) as u64;
+            if memory::read_user(at, slot).is_err() {
+                break;
+            }
+            if let Some(a) = list.get_mut(have) {
+                *a = at;
+            }
+            have += 1;
+        }
+        self.answering.store(false, Ordering::Relaxed);
+        let mut body = [0u8; 16 + wire::MAX_BATCH * 8];
+        let mut w = Writer::new(&mut body);
+        wire::put_addresses(&mut w, 0, list.get(..have).ok_or(EINVAL)?);
+        let len = w.len().map_err(bad)?;
+        self.link.with(|l| {
+            l.send_bulk(
+                Kind::PageData,
+                &[body.get(..len).ok_or(EINVAL)?],
+                data.get(..have * wire::PAGE).ok_or(EINVAL)?,
+            )
+        })?
+    }
+
+    /// A fault on a page of a file that has not come yet.
+    pub(crate) fn fetch(&self, addr: u64, n: u64) -> Result {
+        if self.answering.load(Ordering::Relaxed) || self.ended.load(Ordering::Relaxed) {
+            return Err(EFAULT);
+        }
+        let (next, last) = (self.ahead.0.load(Ordering::Relaxed), self.ahead.1.load(Ordering::Relaxed));
+        // Programs touch neighbours: a few pages at once, more while it goes on in order.
+        let want = if addr == next { (last * 2).clamp(1, wire::MAX_BATCH as u64) } else { 8 }.min(n);
+        self.ahead.0.store(addr + want * wire::PAGE as u64, Ordering::Relaxed);
+        self.ahead.1.store(want, Ordering::Relaxed);
+        self.listen(false);
+        let got = self.fetch_pages(addr, want);
+        self.listen(true);
+        if let Err(e) = got {
+            self.end(e);
+            return Err(e);
+        }
+        if memory::stored(addr) {
+            Ok(())
+        } else {
+            memory::store_failed(addr)
+        }
+    }
+
+    fn fetch_pages(&self, addr: u64, n: u64) -> Result {
+        let mut body = [0u8; 16];
+        let mut w = Writer::new(&mut body);
+        w.u64(addr);
+        w.u64(n);
+        w.len().map_err(bad)?;
+        self.say(Kind::FileReq, &[&body])?;
+        loop {
+            let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+            if frame.kind == Kind::FileData {
+                return self.link.with(|l| store_pages(l, frame))?;
+            }
+            self.heard(frame)?;
+        }
+    }
+}
+
+fn store_pages(l: &mut Link, frame: Frame) -> Result {
+    let mut list = [0u64; wire::MAX_BATCH];
+    let (_, n) = wire::take_addresses(l.body(), &mut list).map_err(bad)?;
+    if frame.bulk != n * wire::PAGE {
+        return Err(EPROTO);
+    }
+    let mut page = KBox::new([0u8; wire::PAGE], GFP_KERNEL)?;
+    for addr in list.get(..n).ok_or(EPROTO)? {
+        l.take_bulk(&mut *page)?;
+        memory::store(*addr, &page)?;
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn knocked(guest: *mut c_void) {
+    // SAFETY: the kick's data is the owner of the role of this very task, which lives.
+    unsafe { from_owner(guest) }.knocked();
+}
+
+/// # Safety
+///
+/// `owner` is the owner of a Guest role that exists.
+pub(crate) unsafe fn from_owner<'a>(owner: *const c_void) -> &'a Guest {
+    // SAFETY: by the caller.
+    unsafe { &*owner.cast() }
+}
+
+/// The guest's task has ended.
+///
+/// # Safety
+///
+/// `owner` comes from the role that is gone, once.
+pub(crate) unsafe fn gone(owner: *const c_void) {
+    // SAFETY: the role's reference.
+    let g = unsafe { Arc::<Guest>::from_raw(owner.cast()) };
+    if let Some(c) = cluster() {
+        c.remove_guest(&*g);
+    }
+}
+
+/// The current guest goes home at its user-mode boundary.
+fn leave_now() {
+    if let Some(g) = cluster().and_then(|c| c.guest(task::pid())) {
+        g.send_home();
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Why a process may not leave now, in words. The bits come from `om_reasons()` in sys/task.c.
+
+use core::fmt::Write;
+
+/// In the order of the bits.
+pub(crate) const REASONS: &[&str] = &[
+    "it is a kernel thread",
+    "it is the init process of this node",
+    "it is exiting",
+    "it has more than one thread",
+    "its address space is shared with another process (vfork or CLONE_VM)",
+    "it has a seccomp filter",
+    "it is a 32-bit program",
+    "it has a real-time scheduling policy",
+    "it uses io_uring",
+    "it has an asynchronous I/O context (io_setup)",
+    "it is being traced by a debugger",
+    "it uses syscall user dispatch itself",
+    "it has permission for I/O ports",
+    "it has a local descriptor table",
+    "it has hardware breakpoints set",
+    "it has a shadow stack",
+    "it lives in a time namespace of its own",
+    "it has memory pinned for a device",
+    "it locks all future memory (mlockall)",
+    "it is a guest from another node",
+    "it has writable memory shared with others or with a file (MAP_SHARED)",
+    "it has huge pages of hugetlbfs mapped",
+    "it has device memory mapped",
+    "it uses userfaultfd",
+    "it has sealed mappings (mseal)",
+    "it has mappings above 128 TiB",
+    "it has a special kernel mapping",
+    "it has secret memory mapped",
+];
+
+/// Writes one reason a line.
+pub(crate) fn write(bits: u64, out: &mut impl Write) -> core::fmt::Result {
+    for (i, reason) in REASONS.iter().enumerate() {
+        if bits & (1 << i) != 0 {
+            writeln!(out, "{reason}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The first reason, for a message.
+pub(crate) fn first(bits: u64) -> Option<&'static str> {
+    REASONS.get(bits.trailing_zeros() as usize).copied()
+}

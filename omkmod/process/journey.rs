@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Leaving home, as a transaction: until home says `Go`, every failure leaves the process running where it was.
+//!
+//! Runs in the process itself, at its user-mode boundary. A hop from node to node is coming home and leaving
+//! again without a return to user mode in between.
+
+use super::cantmove;
+use super::image::{self, Thread};
+use super::profile::Profile;
+use super::records::Move;
+use super::request::{Refusal, Request, Target};
+use crate::sys::errno::{ECONNREFUSED, ECONNRESET, ENETDOWN, EOPNOTSUPP, EPROTO, ETIMEDOUT};
+use crate::cluster::{cluster, Cluster};
+use crate::deputy::{self, Deputy};
+use crate::link::{self, Link};
+use crate::omcore::wire::{Kind, Writer};
+use crate::sys::memory;
+use crate::sys::task::{self, Role, Task};
+use core::ffi::c_void;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+type Outcome<T> = core::result::Result<T, Refusal>;
+
+/// Asks a process to move and waits until it has, or has not.
+pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
+    let c = cluster().ok_or(ENETDOWN)?;
+    if !task.may_control(){
+        return Err(Refusal::new(EPERM, format_args!("only its owner or an administrator may move a process")));
+    }
+    let pid = task.pid();
+    let request = Request::new(target)?;
+    if let Some(d) = c.deputy(pid) {
+        d.post(request.clone())?;
+        return request.wait();
+    }
+    let Target::Node(to) = target else { return Ok(()) };
+    let Some(m) = c.membership() else {
+        return Err(Refusal::new(ENETDOWN, format_args!("this node is not a member of a cluster (setpe -w)")));
+    };
+    if to == m.own_id() {
+        return Ok(());
+    }
+    if m.ip_of(to).is_none() {
+        return Err(Refusal::new(ENXIO, format_args!("node {to} is not in the map")));
+    }
+    check(c, task)?;
+    if task.stopped() {
+        return Err(Refusal::new(EBUSY, format_args!("it is stopped: continue it first (kill -CONT {pid})")));
+    }
+    let r = request.clone();
+    task.run(move |exiting| {
+        if exiting {
+            r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
+        } else {
+            go(r);
+        }
+    })?;
+    request.wait()
+}
+
+fn check(c: &Cluster, task: &Task) -> Outcome<()> {
+    let bits = task.reasons();
+    if let Some(reason) = cantmove::first(bits) {
+        return Err(Refusal::new(EOPNOTSUPP, format_args!("it cannot leave: {reason}")));
+    }
+    if c.records.lock().get(task).is_some_and(|r| r.locked) {
+        return Err(Refusal::new(EOPNOTSUPP, format_args!("it cannot leave: it is locked (pids/PID/lock)")));
+    }
+    Ok(())
+}
+
+/// After an exec of an armed process: leave for the node in `number`. A refusal is logged; the program runs here.
+pub(crate) unsafe extern "C" fn after_exec(number: *mut c_void, exiting: bool) {
+    if exiting {
+        return;
+    }
+    let to = number as usize as u16;
+    if cluster().is_some_and(|c| c.own_id() == to) {
+        return;
+    }
+    if let Ok(r) = Request::new(Target::Node(to)) {
+        go(r.clone());
+        drop(r);
+    }
+}
+
+/// In the process itself: fulfils a request, and those that come while it is away.
+pub(crate) fn go(first: Arc<Request>) {
+    let mut next = Some(first);
+    while let Some(request) = next.take() {
+        // Another request was faster: the deputy it made of us takes this one as well.
+        if task::role().0 == Role::Deputy {
+            let posted = cluster().and_then(|c| c.deputy(task::pid())).map(|d| d.post(request.clone()));
+            if !matches!(posted, Some(Ok(()))) {
+                request.finish(Err(Refusal::from(EBUSY)));
+            }
+            return;
+        }
+        let Target::Node(to) = request.target else {
+            request.finish(Ok(()));
+            return;
+        };
+        match leave(to) {
+            Ok(deputy) => {
+                request.finish(Ok(()));
+                // What is on this stack is lost if the process dies while it is away: so nothing is.
+                drop(request);
+                next = deputy::run(deputy);
+            }
+            Err(refusal) => {
+                pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
+                request.finish(Err(refusal));
+            }
+        }
+    }
+}
+
+fn unreachable(to: u16, e: Error) -> Refusal {
+    let why = if e == ETIMEDOUT {
+        "no answer"
+    } else if e == ECONNREFUSED {
+        "connection refused: is openMosix loaded and configured there?"
+    } else if e == EACCES {
+        "it does not accept this node: same map and same key on both?"
+    } else if e == ECONNRESET {
+        "it closed the connection: same map and same key on both?"
+    } else {
+        "the connection failed"
+    };
+    Refusal::new(e, format_args!("node {to} cannot be reached: {why}"))
+}
+
+fn lost(to: u16, e: Error) -> Refusal {
+    let n = e.to_errno();
+    Refusal::new(e, format_args!("the move to node {to} was broken off ({n}); the process goes on here"))
+}
+
+/// Waits for a kind of frame; a `Refuse` in its place gives its reason.
+fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
+    let frame = link.recv().map_err(|e| lost(to, e))?;
+    if frame.kind == kind {
+        return Ok(());
+    }
+    if frame.kind == Kind::Refuse {
+        let (e, words) = link::refusal(link);
+        let words = core::str::from_utf8(words).unwrap_or("no reason given");
+        return Err(Refusal::new(e, format_args!("node {to} refused: {words}")));
+    }
+    Err(lost(to, EPROTO))
+}
+
+fn leave(to: u16) -> Outcome<Arc<Deputy>> {
+    let c = cluster().ok_or(ENETDOWN)?;
+    let m = c.membership().ok_or(ENETDOWN)?;
+    let me = Task::find(task::own_ids().0).ok_or(ESRCH)?;
+    check(c, &me)?;
+    let mut link = link::connect(c, to).map_err(|e| unreachable(to, e))?;
+
+    let mut body = [0u8; 512];
+    let mut w = Writer::new(&mut body);
+    Profile::own().put(&mut w);
+    let len = w.len().map_err(|_| EINVAL)?;
+    link.send(Kind::Move, &[body.get(..len).ok_or(EINVAL)?]).map_err(|e| lost(to, e))?;
+    await_kind(&mut link, Kind::Accept, to)?;
+
+    let begun = task::now_ns();
+    let thread = Thread::capture(0, false)?;
+    let sent = image::send_vmas(&mut link).and_then(|()| thread.send(&mut link)).and_then(|()| image::send_pages(&mut link));
+    let pages = match sent {
+        Ok(n) => n,
+        Err(e) => {
+            // The other side may have said why before it closed.
+            if let Err(refusal) = await_kind(&mut link, Kind::Ready, to) {
+                if refusal.errno() != e && refusal.errno() != ECONNRESET {
+                    return Err(refusal);
+                }
+            }
+            return Err(lost(to, e));
+        }
+    };
+    await_kind(&mut link, Kind::Ready, to)?;
+
+    // What can fail at home, before anything is given up.
+    let deputy = Deputy::new(me, m.own_id(), to, link, &thread)?;
+    drop(thread);
+    deputy.install()?;
+    if let Err(e) = memory::hook_all() {
+        deputy.uninstall();
+        return Err(lost(to, e));
+    }
+    // From here on the guest is the process.
+    task::park();
+    if deputy.send_go().is_err() {
+        pr_warn!("pid {}: link to node {} lost at departure\n", deputy.pid, to);
+    }
+    let frozen_ns = task::now_ns() - begun;
+    if let Ok(r) = c.records.lock().of(&deputy.task) {
+        r.add(Move { from: m.own_id(), to, pages, frozen_ns, calls: 0 });
+    }
+    Ok(deputy)
+}
+
+/// A command name for messages.
+pub(crate) fn comm_text(comm: &[u8; 16]) -> &str {
+    let n = comm.iter().position(|&b| b == 0).unwrap_or(comm.len());
+    comm.get(..n).and_then(|c| core::str::from_utf8(c).ok()).unwrap_or("?")
+}

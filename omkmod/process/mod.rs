@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a process is, on the wire: captured at one end, restored at the other, the same for leaving and coming home.
+
+pub(crate) mod cantmove;
+pub(crate) mod image;
+pub(crate) mod journey;
+pub(crate) mod profile;
+pub(crate) mod records;
+pub(crate) mod request;

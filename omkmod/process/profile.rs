@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The introduction of a process that wants to come: who it is, what it needs, what its machine is like.
+
+use crate::link::bad;
+use crate::omcore::wire::{MmInfo, Reader, Writer};
+use crate::process::request::Refusal;
+use crate::sys::{memory, task, vessel};
+use kernel::prelude::*;
+
+const RLIMIT_STACK: u32 = 3;
+
+/// Body of a `Move` frame.
+pub(crate) struct Profile {
+    /// Pid at home, in home's initial namespace.
+    pub(crate) pid: i32,
+    /// Pid and thread id as the process sees them.
+    pub(crate) own_pid: i32,
+    pub(crate) own_tid: i32,
+    pub(crate) comm: [u8; 16],
+    /// Home's clocks when this was sent, ns.
+    pub(crate) monotonic: u64,
+    pub(crate) boottime: u64,
+    /// Processor features of home, and size of its processor state.
+    pub(crate) features: [u32; 8],
+    pub(crate) xstate_size: u64,
+    pub(crate) stack_limit: u64,
+    /// CPU time used so far.
+    pub(crate) mm: MmInfo,
+}
+
+impl Profile {
+    /// Of the current task.
+    pub(crate) fn own() -> Profile {
+        let (own_pid, own_tid) = task::own_ids();
+        let (monotonic, boottime) = vessel::clocks();
+        Profile {
+            pid: task::pid(),
+            own_pid,
+            own_tid,
+            comm: task::comm(),
+            monotonic,
+            boottime,
+            features: task::cpu_features(),
+            xstate_size: task::xstate_size() as u64,
+            stack_limit: task::rlimit(RLIMIT_STACK),
+            mm: memory::info(),
+        }
+    }
+
+    /// As a body.
+    pub(crate) fn put(&self, w: &mut Writer<'_>) {
+        w.u32(self.pid as u32);
+        w.u32(self.own_pid as u32);
+        w.u32(self.own_tid as u32);
+        w.bytes(&self.comm);
+        w.u64(self.monotonic);
+        w.u64(self.boottime);
+        for f in self.features {
+            w.u32(f);
+        }
+        w.u64(self.xstate_size);
+        w.u64(self.stack_limit);
+        self.mm.put(w);
+    }
+
+    /// From a body.
+    pub(crate) fn take(body: &[u8]) -> Result<Profile> {
+        let mut r = Reader::new(body);
+        let mut take = || -> core::result::Result<Profile, crate::omcore::wire::WireError> {
+            let p = Profile {
+                pid: r.u32()? as i32,
+                own_pid: r.u32()? as i32,
+                own_tid: r.u32()? as i32,
+                comm: r.array()?,
+                monotonic: r.u64()?,
+                boottime: r.u64()?,
+                features: {
+                    let mut f = [0; 8];
+                    for slot in &mut f {
+                        *slot = r.u32()?;
+                    }
+                    f
+                },
+                xstate_size: r.u64()?,
+                stack_limit: r.u64()?,
+                mm: MmInfo::take(&mut r)?,
+            };
+            if r.remaining() == 0 {
+                Ok(p)
+            } else {
+                Err(crate::omcore::wire::WireError::BadLength)
+            }
+        };
+        take().map_err(bad)
+    }
+
+    /// Can it live on this machine?
+    pub(crate) fn fits(&self) -> core::result::Result<(), Refusal> {
+        let here = task::cpu_features();
+        for (i, (theirs, ours)) in self.features.iter().zip(here).enumerate() {
+            let missing = theirs & !ours;
+            if missing != 0 {
+                return Err(Refusal::new(
+                    ENOEXEC,
+                    format_args!("the target's processor lacks features of home's (word {i}: {missing:#x})"),
+                ));
+            }
+        }
+        let ours = task::xstate_size() as u64;
+        if self.xstate_size == 0 || self.xstate_size > ours {
+            let theirs = self.xstate_size;
+            return Err(Refusal::new(
+                ENOEXEC,
+                format_args!("the target keeps {ours} bytes of processor state, home {theirs}"),
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A wish that a process be somewhere else: made by one task, fulfilled by the process itself.
+
+use crate::sys::errno::ETIMEDOUT;
+use core::fmt::{self, Write};
+use kernel::prelude::*;
+use kernel::sync::{Arc, CondVar, Mutex};
+use kernel::{new_condvar, new_mutex, pin_init};
+
+/// Where to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    /// Where it was started.
+    Home,
+    /// A node of the map.
+    Node(u16),
+}
+
+/// Why a request was not fulfilled.
+#[derive(Clone, Copy)]
+pub(crate) struct Refusal {
+    errno: Error,
+    words: [u8; 200],
+    len: usize,
+}
+
+impl Refusal {
+    /// An error with its reason; words that do not fit are cut.
+    pub(crate) fn new(errno: Error, words: fmt::Arguments<'_>) -> Self {
+        let mut r = Refusal { errno, words: [0; 200], len: 0 };
+        let _ = r.write_fmt(words);
+        r
+    }
+
+    /// For the caller's errno.
+    pub(crate) fn errno(&self) -> Error {
+        self.errno
+    }
+
+    /// For people.
+    pub(crate) fn words(&self) -> &str {
+        let bytes = self.words.get(..self.len).unwrap_or(&[]);
+        core::str::from_utf8(bytes).unwrap_or("(no reason given)")
+    }
+}
+
+impl Write for Refusal {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        for c in s.chars() {
+            let mut utf8 = [0; 4];
+            let c = c.encode_utf8(&mut utf8).as_bytes();
+            let Some(slot) = self.words.get_mut(self.len..self.len + c.len()) else { break };
+            slot.copy_from_slice(c);
+            self.len += c.len();
+        }
+        Ok(())
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(e: Error) -> Self {
+        let n = e.to_errno();
+        Refusal::new(e, format_args!("error {n}"))
+    }
+}
+
+/// How a request ended.
+pub(crate) type Outcome = core::result::Result<(), Refusal>;
+
+/// How long a requester waits for the process to react and move, in jiffies at most 1000 a second.
+const PATIENCE_MS: u32 = 300_000;
+
+/// The request, shared between who wishes and who moves.
+#[pin_data]
+pub(crate) struct Request {
+    pub(crate) target: Target,
+    #[pin]
+    done: Mutex<Option<Outcome>>,
+    #[pin]
+    changed: CondVar,
+}
+
+impl Request {
+    /// A new one.
+    pub(crate) fn new(target: Target) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Request { target, done <- new_mutex!(None), changed <- new_condvar!() }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The process says how it went. Only the first word counts.
+    pub(crate) fn finish(&self, outcome: Outcome) {
+        self.done.lock().get_or_insert(outcome);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the end; a signal or the end of patience ends the waiting, not the request.
+    pub(crate) fn wait(&self) -> Outcome {
+        let mut left = kernel::time::msecs_to_jiffies(PATIENCE_MS);
+        let mut done = self.done.lock();
+        loop {
+            if let Some(outcome) = *done {
+                return outcome;
+            }
+            use kernel::sync::CondVarTimeoutResult::*;
+            match self.changed.wait_interruptible_timeout(&mut done, left) {
+                Woken { jiffies } => left = jiffies,
+                Timeout => {
+                    return Err(Refusal::new(ETIMEDOUT, format_args!("the process did not react in time; it may still move")))
+                }
+                Signal { .. } => {
+                    return Err(Refusal::new(EINTR, format_args!("interrupted while waiting; the process may still move")))
+                }
+            }
+        }
+    }
+}

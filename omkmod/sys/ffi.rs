@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The C functions of this folder, declared once more. Nothing outside `sys` uses this file.
+//!
+//! Every pointer parameter must be valid for what the C comment says for the duration of the call.
+
+use super::super::omcore::wire;
+use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
+
+/// A C object seen only through pointers.
+pub(super) type Opaque = c_void;
+/// Work run in a task: `(data, exiting)`.
+pub(super) type WorkFn = unsafe extern "C" fn(*mut c_void, bool);
+
+/// Mirror of `struct om_signal`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Signal {
+    pub(crate) signo: u64,
+    pub(crate) mask: u64,
+    pub(crate) restore_mask: u64,
+    pub(crate) info: [u8; wire::SIGINFO_LEN],
+}
+
+/// Mirror of `struct om_branch_file`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct BranchFile {
+    pub(super) name: [u8; 16],
+    pub(super) mode: c_uint,
+    pub(super) file: c_uint,
+}
+
+extern "C" {
+    // symbols.c, hooks.c, roles.c
+    pub(super) fn om_symbols_init(missing: *mut u8, len: usize) -> c_int;
+    pub(super) fn om_hooks_init() -> c_int;
+    pub(super) fn om_hooks_exit();
+    pub(super) fn om_role_set(kind: c_int, owner: *const c_void) -> c_int;
+    pub(super) fn om_role_clear();
+    pub(super) fn om_role_kind(task: *mut Opaque, owner: *mut *const c_void) -> c_int;
+    pub(super) fn om_roles_exit();
+
+    // task.c
+    pub(super) fn om_work_add(task: *mut Opaque, f: WorkFn, data: *mut c_void) -> c_int;
+    pub(super) fn om_arm(f: WorkFn, data: *mut c_void) -> c_int;
+    pub(super) fn om_armed_free(work: *mut c_void);
+    pub(super) fn om_kick_init(kick: *mut Opaque, f: unsafe extern "C" fn(*mut c_void), data: *mut c_void);
+    pub(super) fn om_kick_now(kick: *mut Opaque);
+    pub(super) fn om_current() -> *mut Opaque;
+    pub(super) fn om_current_pid() -> c_int;
+    pub(super) fn om_current_vpid() -> c_int;
+    pub(super) fn om_current_vtid() -> c_int;
+    pub(super) fn om_comm(out: *mut u8);
+    pub(super) fn om_set_comm(name: *const u8);
+    pub(super) fn om_kill_self(sig: c_int);
+    pub(super) fn om_fatal_pending() -> bool;
+    pub(super) fn om_signal_pending() -> bool;
+    pub(super) fn om_now_ns() -> u64;
+    pub(super) fn om_msleep(ms: c_uint);
+    pub(super) fn om_traced() -> bool;
+    pub(super) fn om_cond_resched();
+    pub(super) fn om_task_find(pid: c_int) -> *mut Opaque;
+    pub(super) fn om_task_put(task: *mut Opaque);
+    pub(super) fn om_task_pid(task: *mut Opaque) -> c_int;
+    pub(super) fn om_task_start(task: *mut Opaque) -> u64;
+    pub(super) fn om_task_stopped(task: *mut Opaque) -> bool;
+    pub(super) fn om_task_cputime(task: *mut Opaque, utime: *mut u64, stime: *mut u64);
+    pub(super) fn om_task_memory(task: *mut Opaque, size: *mut u64, resident: *mut u64);
+    pub(super) fn om_may_control(task: *mut Opaque) -> bool;
+    pub(super) fn om_capable() -> bool;
+    pub(super) fn om_reasons(task: *mut Opaque) -> u64;
+    pub(super) fn om_regs_get(out: *mut u64);
+    pub(super) fn om_regs_set(regs: *const u64) -> c_int;
+    pub(super) fn om_regs_rewind(regs: *mut Opaque);
+    pub(super) fn om_call_args(regs: *const Opaque, nr: *mut u64, args: *mut u64);
+    pub(super) fn om_is_ia32_call() -> bool;
+    pub(super) fn om_regs_set_ax(regs: *mut Opaque, ax: u64);
+    pub(super) fn om_syscall(nr: c_uint, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> c_long;
+    pub(super) fn om_syscall_real(regs: *mut Opaque) -> c_long;
+    pub(super) fn om_syscall_forwarded(regs: *const u64, nr: c_uint) -> c_long;
+    pub(super) fn om_restart_pending();
+    pub(super) fn om_state_get(s: *mut wire::State);
+    pub(super) fn om_state_set(s: *const wire::State) -> c_int;
+    pub(super) fn om_park();
+    pub(super) fn om_xstate_size() -> usize;
+    pub(super) fn om_xstate_get(buf: *mut u8, len: usize) -> c_int;
+    pub(super) fn om_xstate_set(buf: *const u8, len: usize) -> c_int;
+    pub(super) fn om_cpu_features(out: *mut u32, max: u32) -> u32;
+    pub(super) fn om_cputime(utime: *mut u64, stime: *mut u64);
+    pub(super) fn om_cputime_add(utime: u64, stime: u64);
+    pub(super) fn om_blocked() -> u64;
+    pub(super) fn om_set_blocked(bits: u64);
+    pub(super) fn om_restore_mask();
+    pub(super) fn om_take_signal(out: *mut Signal) -> bool;
+    pub(super) fn om_stop_pending() -> bool;
+    pub(super) fn om_queue_signal(sig: *const Signal) -> c_int;
+    pub(super) fn om_dequeue_any(out: *mut Signal) -> bool;
+    pub(super) fn om_requeue_signal(sig: *const Signal);
+    pub(super) fn om_fault_pending() -> bool;
+    pub(super) fn om_sigactions_get(out: *mut u64);
+    pub(super) fn om_sigactions_set(from: *const u64);
+    pub(super) fn om_rlimit(which: c_uint) -> u64;
+    pub(super) fn om_set_rlimit(which: c_uint, value: u64);
+    pub(super) fn om_dispatch_flag(on: bool);
+    pub(super) fn om_siphash(data: *const u8, len: usize, key: *const u64) -> u64;
+    pub(super) fn om_mm_info_get(i: *mut wire::MmInfo);
+    pub(super) fn om_mm_info_set(i: *const wire::MmInfo);
+
+    // mm.c
+    pub(super) fn om_mm_attach(owner: *const c_void, guest: bool) -> c_int;
+    pub(super) fn om_mm_detach();
+    pub(super) fn om_mm_exit();
+    pub(super) fn om_store(addr: c_ulong, data: *const u8, failed: bool) -> c_int;
+    pub(super) fn om_store_has(addr: c_ulong) -> bool;
+    pub(super) fn om_forget_range(start: c_ulong, end: c_ulong, contents: bool);
+    pub(super) fn om_hook_all() -> c_int;
+    pub(super) fn om_mark_file(start: c_ulong, len: c_ulong) -> c_int;
+    pub(super) fn om_hook_range(start: c_ulong, end: c_ulong) -> c_int;
+    pub(super) fn om_range_hooked(start: c_ulong, end: c_ulong) -> bool;
+    pub(super) fn om_unhook_all();
+    pub(super) fn om_window_collect(
+        blank_start: c_ulong,
+        blank_end: c_ulong,
+        changed: unsafe extern "C" fn(*mut c_void, c_ulong, *const u8, *const u8) -> c_int,
+        ctx: *mut c_void,
+    ) -> c_int;
+    pub(super) fn om_vma_next(addr: c_ulong, out: *mut wire::Vma) -> bool;
+    pub(super) fn om_collect_pages(
+        addr: *mut c_ulong,
+        end: c_ulong,
+        max: c_uint,
+        addrs: *mut u64,
+        pages: *mut *mut Opaque,
+    ) -> c_int;
+    pub(super) fn om_put_pages(pages: *mut *mut Opaque, n: c_uint);
+    pub(super) fn om_writable_len(addr: c_ulong, len: c_ulong) -> c_ulong;
+    pub(super) fn om_write_forced(addr: c_ulong, buf: *const u8, len: c_int) -> c_int;
+    pub(super) fn om_copy_from_user(to: *mut u8, from: c_ulong, len: c_ulong) -> c_int;
+    pub(super) fn om_copy_to_user(to: c_ulong, from: *const u8, len: c_ulong) -> c_int;
+    pub(super) fn om_file_page(addr: c_ulong, out: *mut u8) -> c_int;
+
+    // net.c
+    pub(super) fn om_connect(from: u32, to: u32, port: u16, ms: c_uint) -> *mut Opaque;
+    pub(super) fn om_listen(ip: u32, port: u16) -> *mut Opaque;
+    pub(super) fn om_accept(listener: *mut Opaque) -> *mut Opaque;
+    pub(super) fn om_udp(ip: u32, port: u16) -> *mut Opaque;
+    pub(super) fn om_udp_send(sock: *mut Opaque, ip: u32, port: u16, buf: *const u8, len: usize) -> c_int;
+    pub(super) fn om_udp_recv(sock: *mut Opaque, ip: *mut u32, buf: *mut u8, len: usize, ms: c_uint) -> c_int;
+    pub(super) fn om_close(sock: *mut Opaque);
+    pub(super) fn om_peer(sock: *mut Opaque) -> u32;
+    pub(super) fn om_send(sock: *mut Opaque, buf: *const u8, len: usize, more: bool) -> c_int;
+    pub(super) fn om_send_pages(sock: *mut Opaque, pages: *const *mut Opaque, n: c_uint, skip: usize) -> c_int;
+    pub(super) fn om_recv(sock: *mut Opaque, buf: *mut u8, len: usize) -> c_int;
+    pub(super) fn om_recv_user(sock: *mut Opaque, to: c_ulong, len: usize) -> c_int;
+    pub(super) fn om_readable(sock: *mut Opaque) -> bool;
+    pub(super) fn om_wait(sock: *mut Opaque, write: bool, ms: c_uint) -> c_int;
+    pub(super) fn om_wait_idle(sock: *mut Opaque);
+    pub(super) fn om_ear_open(sock: *mut Opaque, kick: *mut Opaque) -> c_int;
+    pub(super) fn om_ear_close(sock: *mut Opaque);
+    pub(super) fn om_ear_listen(sock: *mut Opaque, on: bool);
+    pub(super) fn om_thread_run(
+        f: unsafe extern "C" fn(*mut c_void) -> c_int,
+        data: *mut c_void,
+        name: *const u8,
+        detached: bool,
+    ) -> *mut Opaque;
+    pub(super) fn om_thread_stop(task: *mut Opaque);
+    pub(super) fn om_thread_should_stop() -> bool;
+    pub(super) fn om_thread_sleep(ms: c_uint);
+
+    // crypto.c
+    pub(super) fn om_hmac(key: *const u8, key_len: c_uint, data: *const u8, len: c_uint, out: *mut u8) -> c_int;
+    pub(super) fn om_random(buf: *mut u8, len: usize);
+
+    // vessel.c
+    pub(super) fn om_vessel_init() -> c_int;
+    pub(super) fn om_vessel_exit();
+    pub(super) fn om_vessel_start(f: WorkFn, data: *mut c_void, monotonic: i64, boottime: i64) -> c_int;
+    pub(super) fn om_rebirth(want: *const wire::MmInfo) -> c_int;
+    pub(super) fn om_clocks(monotonic: *mut u64, boottime: *mut u64);
+
+    // procfs.c
+    pub(super) fn om_proc_dir(name: *const u8, parent: *mut Opaque) -> *mut Opaque;
+    pub(super) fn om_proc_file(
+        name: *const u8,
+        mode: c_uint,
+        parent: *mut Opaque,
+        file: c_uint,
+        arg: c_uint,
+    ) -> *mut Opaque;
+    pub(super) fn om_proc_remove(entry: *mut Opaque);
+    pub(super) fn om_proc_branch(
+        name: *const u8,
+        parent: *mut Opaque,
+        branch: c_uint,
+        files: *const BranchFile,
+        n: c_uint,
+    ) -> c_int;
+    pub(super) fn om_proc_branches_exit();
+
+    // node.c
+    pub(super) fn om_node_load() -> u64;
+    pub(super) fn om_realtime() -> u64;
+    pub(super) fn om_node_memory(free: *mut u64, available: *mut u64, total: *mut u64);
+    pub(super) fn om_node_cpus() -> c_uint;
+    pub(super) fn om_has_address(ip: u32) -> bool;
+    pub(super) fn om_node_cputime(busy: *mut u64, total: *mut u64);
+}

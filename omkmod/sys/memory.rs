@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! This task's own memory: its mappings, its pages, and the window on what is elsewhere (see mm.c).
+//!
+//! Everything here concerns the current task's address space and is called in process context.
+
+use super::super::omcore::wire::{self, MmInfo, Vma};
+use super::{count, ffi};
+use core::ffi::{c_int, c_ulong, c_void};
+use kernel::error::{to_result, Result};
+use kernel::prelude::*;
+
+/// References to up to [`wire::MAX_BATCH`] pages and their addresses.
+///
+/// # Invariants
+///
+/// The first `n` elements of `pages` are page references that this value owns.
+pub(crate) struct Pages {
+    addresses: [u64; wire::MAX_BATCH],
+    pages: [*mut ffi::Opaque; wire::MAX_BATCH],
+    n: usize,
+}
+
+impl Pages {
+    /// None yet.
+    pub(crate) fn new() -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Pages { addresses: [0; wire::MAX_BATCH], pages: [core::ptr::null_mut(); wire::MAX_BATCH], n: 0 },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Replaces the contents with the next pages that have private content, from `*at` on. False: there are no more.
+    pub(crate) fn collect(&mut self, at: &mut u64) -> Result<bool> {
+        self.release();
+        let mut addr = *at as c_ulong;
+        // SAFETY: both arrays have room for MAX_BATCH elements.
+        let n = unsafe {
+            ffi::om_collect_pages(
+                &mut addr,
+                wire::TASK_SIZE as c_ulong,
+                wire::MAX_BATCH as u32,
+                self.addresses.as_mut_ptr(),
+                self.pages.as_mut_ptr(),
+            )
+        };
+        *at = addr as u64;
+        self.n = count(n)?.min(wire::MAX_BATCH);
+        Ok(self.n > 0)
+    }
+
+    fn release(&mut self) {
+        // SAFETY: by the invariant these are our references; after this there are none.
+        unsafe { ffi::om_put_pages(self.pages.as_mut_ptr(), self.n as u32) };
+        self.n = 0;
+    }
+
+    /// Addresses of the pages.
+    pub(crate) fn addresses(&self) -> &[u64] {
+        self.addresses.get(..self.n).unwrap_or(&[])
+    }
+
+    pub(super) fn raw(&self) -> (*const *mut ffi::Opaque, u32) {
+        (self.pages.as_ptr(), self.n as u32)
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// The outline of the address space.
+pub(crate) fn info() -> MmInfo {
+    let mut i = MmInfo::default();
+    // SAFETY: `i` has the layout of `struct om_mm_info`.
+    unsafe { ffi::om_mm_info_get(&mut i) };
+    i
+}
+
+/// Sets the outline (heap bounds and the like).
+pub(crate) fn set_info(i: &MmInfo) {
+    // SAFETY: `i` has the layout of `struct om_mm_info`.
+    unsafe { ffi::om_mm_info_set(i) };
+}
+
+/// The first mapping that travels and ends above `addr`.
+pub(crate) fn next_vma(addr: u64) -> Option<Vma> {
+    let mut v = Vma::default();
+    // SAFETY: `v` has the layout of `struct om_vma`.
+    unsafe { ffi::om_vma_next(addr as c_ulong, &mut v) }.then_some(v)
+}
+
+/// Attaches a window; faults in it will call the owner. `owner` must live until [`detach`] or the task's role is gone.
+pub(crate) fn attach(owner: *const c_void, guest: bool) -> Result {
+    // SAFETY: the pointer is only handed back to `om_rust_fetch`, while the owner's role lives.
+    to_result(unsafe { ffi::om_mm_attach(owner, guest) })
+}
+
+/// The owner lets go of the window.
+pub(crate) fn detach() {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_mm_detach() };
+}
+
+/// Every private mapping becomes a window, its pages are dropped. On error nothing changed.
+pub(crate) fn hook_all() -> Result {
+    // SAFETY: no preconditions; takes the mmap lock.
+    to_result(unsafe { ffi::om_hook_all() })
+}
+
+/// Every mapping becomes its own again.
+pub(crate) fn unhook_all() {
+    // SAFETY: no preconditions; takes the mmap lock.
+    unsafe { ffi::om_unhook_all() };
+}
+
+/// Guest: keeps this range apart from its neighbours, to be hooked later.
+pub(crate) fn mark_file(start: u64, len: u64) -> Result {
+    // SAFETY: no preconditions; a bad range is an error.
+    to_result(unsafe { ffi::om_mark_file(start as c_ulong, len as c_ulong) })
+}
+
+/// Guest: the marked range asks for missing pages.
+pub(crate) fn hook_range(start: u64, end: u64) -> Result {
+    // SAFETY: no preconditions; takes the mmap lock.
+    to_result(unsafe { ffi::om_hook_range(start as c_ulong, end as c_ulong) })
+}
+
+/// Guest: does any of this range ask for pages?
+pub(crate) fn range_hooked(start: u64, end: u64) -> bool {
+    // SAFETY: no preconditions; takes the mmap lock.
+    unsafe { ffi::om_range_hooked(start as c_ulong, end as c_ulong) }
+}
+
+/// Guest: forgets what was known of this range; with `contents` also pages that wait for it.
+pub(crate) fn forget(start: u64, end: u64, contents: bool) {
+    if start < end {
+        // SAFETY: no preconditions.
+        unsafe { ffi::om_forget_range(start as c_ulong, end as c_ulong, contents) };
+    }
+}
+
+/// The content of a page that was asked for, or is known to be needed.
+pub(crate) fn store(addr: u64, page: &[u8; wire::PAGE]) -> Result {
+    // SAFETY: `page` has a page of bytes.
+    to_result(unsafe { ffi::om_store(addr as c_ulong, page.as_ptr(), false) })
+}
+
+/// A page whose old content does not matter.
+pub(crate) fn store_blank(addr: u64) -> Result {
+    // SAFETY: a null pointer asks for a blank page.
+    to_result(unsafe { ffi::om_store(addr as c_ulong, core::ptr::null(), false) })
+}
+
+/// A page that cannot be had.
+pub(crate) fn store_failed(addr: u64) -> Result {
+    // SAFETY: with `failed` the pointer is not used.
+    to_result(unsafe { ffi::om_store(addr as c_ulong, core::ptr::null(), true) })
+}
+
+/// Is something known of this page?
+pub(crate) fn stored(addr: u64) -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_store_has(addr as c_ulong) }
+}
+
+unsafe extern "C" fn changed<F>(ctx: *mut c_void, addr: c_ulong, old: *const u8, new: *const u8) -> c_int
+where
+    F: FnMut(u64, Option<&[u8]>, &[u8]) -> Result,
+{
+    // SAFETY: `ctx` is the closure given to `collect_window`, which is running.
+    let f = unsafe { &mut *ctx.cast::<F>() };
+    // SAFETY: `new` is a mapped page of the process; nobody writes to it while we compare.
+    let new = unsafe { core::slice::from_raw_parts(new, wire::PAGE) };
+    // SAFETY: `old`, if not null, is a mapped page of ours.
+    let old = (!old.is_null()).then(|| unsafe { core::slice::from_raw_parts(old, wire::PAGE) });
+    match f(addr as u64, old, new) {
+        Ok(()) => 0,
+        Err(e) => e.to_errno(),
+    }
+}
+
+/// Empties the window; `f(address, old, new)` for every page that was written to, `old` being `None` for
+/// pages inside `blank` that came without content.
+pub(crate) fn collect_window<F>(blank: (u64, u64), mut f: F) -> Result
+where
+    F: FnMut(u64, Option<&[u8]>, &[u8]) -> Result,
+{
+    // SAFETY: `changed::<F>` gets the closure back with its own type.
+    to_result(unsafe {
+        ffi::om_window_collect(blank.0 as c_ulong, blank.1 as c_ulong, changed::<F>, (&mut f as *mut F).cast())
+    })
+}
+
+/// How far from `addr` memory is plain and writable, up to `len` bytes.
+pub(crate) fn writable_len(addr: u64, len: u64) -> u64 {
+    // SAFETY: no preconditions; takes the mmap lock.
+    unsafe { ffi::om_writable_len(addr as c_ulong, len as c_ulong) as u64 }
+}
+
+/// Writes to this process' memory whatever its protection says.
+pub(crate) fn write_forced(addr: u64, data: &[u8]) -> Result {
+    // SAFETY: `data` is valid; a bad address is an error.
+    to_result(unsafe { ffi::om_write_forced(addr as c_ulong, data.as_ptr(), data.len() as c_int) })
+}
+
+/// Copies from user memory.
+pub(crate) fn read_user(from: u64, to: &mut [u8]) -> Result {
+    // SAFETY: `to` is valid for its length; a bad user address is an error.
+    to_result(unsafe { ffi::om_copy_from_user(to.as_mut_ptr(), from as c_ulong, to.len() as c_ulong) })
+}
+
+/// Copies to user memory.
+pub(crate) fn write_user(to: u64, from: &[u8]) -> Result {
+    // SAFETY: `from` is valid for its length; a bad user address is an error.
+    to_result(unsafe { ffi::om_copy_to_user(to as c_ulong, from.as_ptr(), from.len() as c_ulong) })
+}
+
+/// The page of the mapped file at `addr`, from the file.
+pub(crate) fn file_page(addr: u64, out: &mut [u8; wire::PAGE]) -> Result {
+    // SAFETY: `out` has a page of bytes.
+    to_result(unsafe { ffi::om_file_page(addr as c_ulong, out.as_mut_ptr()) })
+}

@@ -1,0 +1,844 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that is elsewhere.
+ *
+ * An om_mm hangs on an address space in which some pages must be asked for: at home, everything
+ * private while the process is away (the window); at the guest, pages of file mappings that did not
+ * travel. Its VMAs carry our vm_ops and a private vm_flags bit, so that they never merge with plain ones.
+ * Pages that have been asked for wait in `store`, an xarray by page number, until the fault that wanted
+ * them is retried.
+ *
+ * The om_mm is owned by its mm: an mmu notifier takes our vm_ops off before the VMAs are torn down, so no
+ * mapping outlives the module. It holds one module reference until then.
+ *
+ * Locks: mm->mmap_lock, then store's xa_lock. Faults wait for the network with no lock held.
+ */
+#include <linux/file.h>
+#include <linux/hashtable.h>
+#include <linux/highmem.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/mmu_notifier.h>
+#include <linux/module.h>
+#include <linux/pagewalk.h>
+#include <linux/pgtable.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/xarray.h>
+#include <asm/unistd.h>
+
+#include "shim.h"
+#include "mm.h"
+
+/* A bit of vm_flags that the kernel does not use: keeps our VMAs from merging with others. */
+#define OM_VM_FLAG (1ul << 61)
+static_assert(!((VM_SPECIAL | VM_SOFTDIRTY | VM_UFFD_MINOR | VM_SHADOW_STACK | VM_HUGEPAGE |
+		 VM_MERGEABLE | VM_DROPPABLE) & OM_VM_FLAG));
+
+#define OM_FAILED xa_mk_value(1)	/* in the store: asked for, and not to be had */
+
+struct om_file {
+	struct file *file;
+	const struct vm_operations_struct *ops;
+};
+
+struct om_mm {
+	struct mmu_notifier mn;
+	struct hlist_node node;
+	struct rcu_head rcu;
+	struct mm_struct *mm;
+	struct xarray store;
+	unsigned long count;		/* entries in store, bounded by OM_STORE_MAX */
+	void *owner;			/* of the Rust half; NULL once it is gone */
+	bool guest;
+	bool hooked;
+	struct xarray clean;		/* guest: pages that are still what the file at home says */
+	unsigned int nfiles, capfiles;
+	struct om_file *files;		/* what the file VMAs' own vm_ops were */
+};
+
+static DEFINE_HASHTABLE(mms, 8);
+static DEFINE_SPINLOCK(mms_lock);
+static atomic_t mms_alive = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(mms_gone);
+static const struct vm_operations_struct om_vm_ops;
+
+/* From Rust: bring pages [addr, addr + n*PAGE_SIZE) into the store, at least the first; sleeps. */
+int om_rust_fetch(void *owner, bool guest, unsigned long addr, unsigned long n);
+
+struct om_mm *om_mm_find(struct mm_struct *mm)
+{
+	struct om_mm *m;
+
+	rcu_read_lock();
+	hash_for_each_possible_rcu(mms, m, node, (unsigned long)mm)
+		if (m->mm == mm)
+			break;		/* stays while mm_users > 0 */
+	rcu_read_unlock();
+	return m;
+}
+
+bool om_mm_is_ours(struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &om_vm_ops;
+}
+
+static const struct vm_operations_struct *original_ops(struct om_mm *m, struct vm_area_struct *vma)
+{
+	unsigned int i;
+
+	for (i = 0; vma->vm_file && i < m->nfiles; i++)
+		if (m->files[i].file == vma->vm_file)
+			return m->files[i].ops;
+	return NULL;
+}
+
+static void store_clear(struct om_mm *m)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each(&m->store, index, entry) {
+		if (!xa_is_value(entry))
+			put_page(entry);
+		xa_erase(&m->store, index);
+	}
+	m->count = 0;
+}
+
+/* Our vm_ops and bit come off every VMA. The caller holds mmap_lock for writing. */
+static void unhook_locked(struct om_mm *m)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, m->mm, 0);
+
+	for_each_vma(vmi, vma) {
+		if (!om_mm_is_ours(vma))
+			continue;
+		vma_start_write(vma);
+		vma->vm_ops = original_ops(m, vma);
+		vm_flags_clear(vma, OM_VM_FLAG);
+	}
+	m->hooked = false;
+}
+
+/* Off the hash and on its way out; the notifier's own reference frees it after a grace period. */
+static void retire(struct om_mm *m)
+{
+	bool ours;
+
+	spin_lock(&mms_lock);
+	ours = !hlist_unhashed(&m->node);
+	if (ours)
+		hash_del_rcu(&m->node);
+	spin_unlock(&mms_lock);
+	if (!ours)
+		return;
+	store_clear(m);
+	mmu_notifier_put(&m->mn);
+	module_put(THIS_MODULE);
+}
+
+/* The address space is about to be torn down, by whoever used it last. */
+static void om_release(struct mmu_notifier *mn, struct mm_struct *mm)
+{
+	struct om_mm *m = container_of(mn, struct om_mm, mn);
+
+	mmap_write_lock(mm);
+	unhook_locked(m);
+	mmap_write_unlock(mm);
+	retire(m);
+}
+
+static void om_free(struct mmu_notifier *mn)
+{
+	struct om_mm *m = container_of(mn, struct om_mm, mn);
+	unsigned int i;
+
+	for (i = 0; i < m->nfiles; i++)
+		fput(m->files[i].file);
+	kvfree(m->files);
+	xa_destroy(&m->store);
+	xa_destroy(&m->clean);
+	kfree_rcu(m, rcu);
+	if (atomic_dec_and_test(&mms_alive))
+		wake_up(&mms_gone);
+}
+
+static const struct mmu_notifier_ops om_mn_ops = {
+	.release = om_release,
+	.free_notifier = om_free,
+};
+
+/* For current->mm; one at a time. An existing one (the process was away before) is used again. */
+int om_mm_attach(void *owner, bool guest)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+	int ret;
+
+	if (m) {
+		m->owner = owner;
+		return 0;
+	}
+	m = kzalloc(sizeof(*m), GFP_KERNEL);
+	if (!m)
+		return -ENOMEM;
+	if (!try_module_get(THIS_MODULE)) {
+		kfree(m);
+		return -EBUSY;
+	}
+	xa_init(&m->store);
+	xa_init(&m->clean);
+	m->mm = current->mm;
+	m->owner = owner;
+	m->guest = guest;
+	m->mn.ops = &om_mn_ops;
+	ret = mmu_notifier_register(&m->mn, current->mm);
+	if (ret) {
+		module_put(THIS_MODULE);
+		kfree(m);
+		return ret;
+	}
+	atomic_inc(&mms_alive);
+	spin_lock(&mms_lock);
+	hash_add_rcu(mms, &m->node, (unsigned long)m->mm);
+	spin_unlock(&mms_lock);
+	return 0;
+}
+
+/* The owner is gone; without hooked VMAs the om_mm goes too, so that nothing pins the module. */
+void om_mm_detach(void)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+
+	if (!m)
+		return;
+	m->owner = NULL;
+	store_clear(m);
+	if (!m->hooked)
+		retire(m);
+}
+
+/* At unload: nothing is attached any more; wait for the last one to be freed. */
+void om_mm_exit(void)
+{
+	mmu_notifier_synchronize();
+	wait_event(mms_gone, !atomic_read(&mms_alive));
+	rcu_barrier();
+}
+
+/* ---- the store ---- */
+
+#define OM_STORE_MAX (256ul << 10)	/* pages: 1 GiB of window at once */
+
+static int store_put(struct om_mm *m, unsigned long addr, void *entry)
+{
+	void *old;
+
+	if (m->count >= OM_STORE_MAX)
+		return -ENOMEM;
+	old = xa_store(&m->store, addr >> PAGE_SHIFT, entry, GFP_KERNEL);
+	if (xa_is_err(old))
+		return xa_err(old);
+	if (!old)
+		m->count++;
+	else if (!xa_is_value(old))
+		put_page(old);
+	return 0;
+}
+
+static void store_erase(struct om_mm *m, unsigned long addr)
+{
+	void *entry = xa_erase(&m->store, addr >> PAGE_SHIFT);
+
+	if (!entry)
+		return;
+	m->count--;
+	if (!xa_is_value(entry))
+		put_page(entry);
+}
+
+/* Guest: whatever waited or was known for this range belongs to a mapping that is no more, or changes. */
+void om_forget_range(unsigned long start, unsigned long end, bool contents)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+	unsigned long index;
+	void *entry;
+
+	if (!m)
+		return;
+	xa_for_each_range(&m->clean, index, entry, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT)
+		xa_erase(&m->clean, index);
+	if (contents)
+		xa_for_each_range(&m->store, index, entry, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT)
+			store_erase(m, index << PAGE_SHIFT);
+}
+
+/* Content for the page at addr arrives. data NULL: a blank page, or with failed: an error to report. */
+int om_store(unsigned long addr, const u8 *data, bool failed)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+	struct page *page;
+	void *to;
+	int ret;
+
+	if (!m)
+		return -ENOENT;
+	if (failed)
+		return store_put(m, addr, OM_FAILED);
+	page = alloc_page(data ? GFP_KERNEL_ACCOUNT : GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!page)
+		return -ENOMEM;
+	if (data) {
+		to = kmap_local_page(page);
+		memcpy(to, data, PAGE_SIZE);
+		kunmap_local(to);
+	}
+	ret = store_put(m, addr, page);
+	if (ret)
+		put_page(page);
+	return ret;
+}
+
+bool om_store_has(unsigned long addr)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+
+	return m && xa_load(&m->store, addr >> PAGE_SHIFT);
+}
+
+/* ---- faults ---- */
+
+/* Pages that may be asked for together: up to the end of the VMA or to the first we have already. */
+static unsigned long fetch_room(struct om_mm *m, struct vm_area_struct *vma, unsigned long addr)
+{
+	unsigned long n, most = min_t(unsigned long, OM_BATCH, (vma->vm_end - addr) >> PAGE_SHIFT);
+
+	for (n = 1; n < most; n++)
+		if (xa_load(&m->store, (addr >> PAGE_SHIFT) + n))
+			break;
+	return n;
+}
+
+/* At the guest a page that has come becomes ordinary anonymous memory, also when it was only read. */
+static vm_fault_t install_anon(struct om_mm *m, struct vm_fault *vmf, struct page *from)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct folio *folio;
+
+	if (om_anon_vma_prepare(vma))
+		return VM_FAULT_OOM;
+	folio = vma_alloc_folio(GFP_HIGHUSER_MOVABLE, 0, vma, vmf->address, false);
+	if (!folio)
+		return VM_FAULT_OOM;
+	if (om_mem_cgroup_charge(folio, vma->vm_mm, GFP_KERNEL)) {
+		folio_put(folio);
+		return VM_FAULT_OOM;
+	}
+	copy_user_highpage(folio_page(folio, 0), from, vmf->address, vma);
+	__folio_mark_uptodate(folio);
+	folio_lock(folio);
+	vmf->page = vmf->cow_page = folio_page(folio, 0);
+	vmf->flags |= FAULT_FLAG_WRITE;
+	return VM_FAULT_LOCKED;
+}
+
+static vm_fault_t om_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = vmf->address & PAGE_MASK, n;
+	struct om_mm *m = om_mm_find(vma->vm_mm);
+	void *entry, *owner;
+	int ret;
+
+	/* Foreign readers come through ->access; they cannot speak on the process' link. */
+	if (!m || current->mm != vma->vm_mm || !m->owner)
+		return VM_FAULT_SIGBUS;
+
+	entry = xa_load(&m->store, addr >> PAGE_SHIFT);
+	if (entry == OM_FAILED)
+		return VM_FAULT_SIGBUS;
+	if (entry) {
+		if (m->guest && !vmf->cow_page) {
+			vm_fault_t r = install_anon(m, vmf, entry);
+
+			if (r == VM_FAULT_LOCKED) {
+				store_erase(m, addr);
+				if (!(vma->vm_flags & VM_WRITE))
+					xa_store(&m->clean, addr >> PAGE_SHIFT, xa_mk_value(1), GFP_KERNEL);
+			}
+			return r;
+		}
+		get_page(entry);
+		vmf->page = entry;
+		if (m->guest)	/* a write: the kernel copies it into a page of the process */
+			store_erase(m, addr);
+		return 0;
+	}
+
+	n = fetch_room(m, vma, addr);
+	owner = m->owner;
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY)) {
+		ret = om_rust_fetch(owner, m->guest, addr, n);
+		if (ret)
+			return VM_FAULT_SIGBUS;
+		entry = xa_load(&m->store, addr >> PAGE_SHIFT);
+		if (!entry || xa_is_value(entry))
+			return VM_FAULT_SIGBUS;
+		if (m->guest && !vmf->cow_page)
+			return install_anon(m, vmf, entry);
+		get_page(entry);
+		vmf->page = entry;
+		return 0;
+	}
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	release_fault_lock(vmf);
+	ret = om_rust_fetch(owner, m->guest, addr, n);
+	if (ret && !om_store_has(addr))
+		om_store(addr, NULL, true);
+	return VM_FAULT_RETRY;
+}
+
+/* For ps, gdb and /proc/PID/mem from outside: not while the memory is elsewhere. */
+static int om_access(struct vm_area_struct *vma, unsigned long addr, void *buf, int len, int write)
+{
+	return -EFAULT;
+}
+
+static const struct vm_operations_struct om_vm_ops = {
+	.fault = om_fault,
+	.access = om_access,
+};
+
+/* ---- hooking ---- */
+
+static int remember_file(struct om_mm *m, struct vm_area_struct *vma)
+{
+	struct om_file *files;
+	unsigned int i, cap;
+
+	for (i = 0; i < m->nfiles; i++)
+		if (m->files[i].file == vma->vm_file)
+			return 0;
+	if (m->nfiles == m->capfiles) {
+		cap = m->capfiles ? m->capfiles * 2 : 16;
+		files = kvmalloc_array(cap, sizeof(*files), GFP_KERNEL);
+		if (!files)
+			return -ENOMEM;
+		if (m->nfiles)
+			memcpy(files, m->files, m->nfiles * sizeof(*files));
+		kvfree(m->files);
+		m->files = files;
+		m->capfiles = cap;
+	}
+	m->files[m->nfiles].file = get_file(vma->vm_file);
+	m->files[m->nfiles].ops = vma->vm_ops;
+	m->nfiles++;
+	return 0;
+}
+
+static bool hookable(struct vm_area_struct *vma)
+{
+	return !om_mm_is_ours(vma) && !om_vma_is_special(vma) &&
+	       !(vma->vm_flags & (VM_SHARED | VM_HUGETLB | VM_IO | VM_PFNMAP | VM_MIXEDMAP)) &&
+	       (vma->vm_file || !vma->vm_ops);
+}
+
+/*
+ * Home: every private VMA becomes a window; its pages go. All memory that this needs is taken first, so that a
+ * failure changes nothing. Order inside: pages out while vm_ops are still the old ones (huge pages
+ * need that), then ops and bit together.
+ */
+int om_hook_all(void)
+{
+	struct mm_struct *mm = current->mm;
+	struct om_mm *m = om_mm_find(mm);
+	struct vm_area_struct *vma;
+	int ret = 0;
+
+	if (!m)
+		return -ENOENT;
+	mmap_write_lock(mm);
+	{
+		VMA_ITERATOR(vmi, mm, 0);
+		for_each_vma(vmi, vma) {
+			if (!hookable(vma))
+				continue;
+			if (vma->vm_file)
+				ret = remember_file(m, vma);
+			else
+				ret = om_anon_vma_prepare(vma);
+			if (ret)
+				goto out;
+		}
+	}
+	{
+		VMA_ITERATOR(vmi, mm, 0);
+		for_each_vma(vmi, vma) {
+			if (!hookable(vma))
+				continue;
+			vma_start_write(vma);
+			zap_page_range_single(vma, vma->vm_start, vma->vm_end - vma->vm_start, NULL);
+			vma->vm_ops = &om_vm_ops;
+			vm_flags_set(vma, OM_VM_FLAG);
+		}
+	}
+	m->hooked = true;
+out:
+	mmap_write_unlock(mm);
+	return ret;
+}
+
+/*
+ * Guest: anonymous memory that stands for a file at home is marked with two advices, which also keep it
+ * apart from its neighbours, before it is hooked. Neighbours that are marked as well may have merged with it.
+ */
+#define OM_FILE_MARK (VM_NOHUGEPAGE | VM_DONTDUMP)
+
+int om_mark_file(unsigned long start, unsigned long len)
+{
+	long ret = om_syscall(__NR_madvise, start, len, MADV_NOHUGEPAGE, 0, 0, 0);
+
+	return ret ? ret : om_syscall(__NR_madvise, start, len, MADV_DONTDUMP, 0, 0, 0);
+}
+
+/* Guest: what is marked in this range asks for the pages that are not there yet. */
+int om_hook_range(unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = current->mm;
+	struct om_mm *m = om_mm_find(mm);
+	struct vm_area_struct *vma;
+	int ret = 0;
+	VMA_ITERATOR(vmi, mm, start);
+
+	if (!m)
+		return -ENOENT;
+	mmap_write_lock(mm);
+	for_each_vma_range(vmi, vma, end) {
+		if (vma->vm_ops)
+			continue;
+		if ((vma->vm_flags & OM_FILE_MARK) != OM_FILE_MARK) {
+			ret = -EINVAL;
+			break;
+		}
+		ret = om_anon_vma_prepare(vma);
+		if (ret)
+			break;
+		vma_start_write(vma);
+		vm_flags_set(vma, OM_VM_FLAG);
+		vma->vm_ops = &om_vm_ops;
+		m->hooked = true;
+	}
+	mmap_write_unlock(mm);
+	return ret;
+}
+
+/* Is any of this range hooked? */
+bool om_range_hooked(unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	bool hooked = false;
+	VMA_ITERATOR(vmi, mm, start);
+
+	mmap_read_lock(mm);
+	for_each_vma_range(vmi, vma, end)
+		hooked |= om_mm_is_ours(vma);
+	mmap_read_unlock(mm);
+	return hooked;
+}
+
+void om_unhook_all(void)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+
+	if (!m)
+		return;
+	mmap_write_lock(m->mm);
+	unhook_locked(m);
+	mmap_write_unlock(m->mm);
+	store_clear(m);
+}
+
+/* ---- what a forwarded call changed ---- */
+
+/*
+ * For every page in the store: `changed(ctx, addr, old, new)` if the call wrote to it (old NULL: the page was
+ * blank). All pages leave the page table and the store, so that the next call sees the guest's memory
+ * anew. A page that is still pinned (direct I/O in flight) is compared like any other; its call has ended.
+ */
+int om_window_collect(unsigned long blank_start, unsigned long blank_end,
+		      int (*changed)(void *ctx, unsigned long addr, const u8 *old, const u8 *new),
+		      void *ctx)
+{
+	struct mm_struct *mm = current->mm;
+	struct om_mm *m = om_mm_find(mm);
+	unsigned long index;
+	void *entry;
+	int ret = 0;
+
+	if (!m || !m->count)
+		return 0;
+	xa_for_each(&m->store, index, entry) {
+		unsigned long addr = index << PAGE_SHIFT;
+		struct vm_area_struct *vma;
+		struct page *now = NULL;
+
+		if (!xa_is_value(entry) && get_user_pages_fast(addr, 1, FOLL_NOFAULT, &now) != 1)
+			now = NULL;
+		mmap_read_lock(mm);
+		vma = find_vma(mm, addr);
+		if (vma && vma->vm_start <= addr && om_mm_is_ours(vma))
+			zap_page_range_single(vma, addr, PAGE_SIZE, NULL);
+		mmap_read_unlock(mm);
+		if (now) {
+			if (now != entry && !ret) {
+				bool blank = addr >= blank_start && addr + PAGE_SIZE <= blank_end;
+				u8 *old_at = kmap_local_page(entry), *new_at = kmap_local_page(now);
+
+				ret = changed(ctx, addr, blank ? NULL : old_at, new_at);
+				kunmap_local(new_at);
+				kunmap_local(old_at);
+			}
+			put_page(now);
+		}
+		if (!xa_is_value(entry))
+			put_page(entry);
+		xa_erase(&m->store, index);
+	}
+	m->count = 0;
+	return ret;
+}
+
+/* ---- listing and moving ---- */
+
+/* The first mapping that travels at or above addr. False: no more. */
+bool om_vma_next(unsigned long addr, struct om_vma *out)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	bool found = false;
+	VMA_ITERATOR(vmi, mm, addr);
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		if (om_vma_is_special(vma))
+			continue;
+		out->start = vma->vm_start;
+		out->end = vma->vm_end;
+		out->prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
+			    (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
+			    (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
+		out->flags = (vma->vm_file ? 1 : 0) | (vma->vm_flags & VM_GROWSDOWN ? 2 : 0);
+		out->offset = vma->vm_file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
+		out->reserved = 0;
+		found = true;
+		break;
+	}
+	mmap_read_unlock(mm);
+	return found;
+}
+
+/* Is there private content at addr? *skip: how far nothing is, in bytes. */
+static bool page_wanted(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
+			unsigned long *skip)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd, pmdv;
+	pte_t *pte, ptev;
+
+	*skip = PAGE_SIZE;
+	if (pgd_none(*pgd) || pgd_bad(*pgd)) {
+		*skip = PGDIR_SIZE - (addr & ~PGDIR_MASK);
+		return false;
+	}
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d) || p4d_bad(*p4d)) {
+		*skip = P4D_SIZE - (addr & ~P4D_MASK);
+		return false;
+	}
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud) || pud_bad(*pud)) {
+		*skip = PUD_SIZE - (addr & ~PUD_MASK);
+		return false;
+	}
+	pmd = pmd_offset(pud, addr);
+	pmdv = pmdp_get_lockless(pmd);
+	if (pmd_none(pmdv)) {
+		*skip = PMD_SIZE - (addr & ~PMD_MASK);
+		return false;
+	}
+	if (pmd_trans_huge(pmdv) || !pmd_present(pmdv))
+		return !vma->vm_file;
+	if (pmd_bad(pmdv))
+		return false;
+	pte = (pte_t *)pmd_page_vaddr(pmdv) + pte_index(addr);
+	ptev = ptep_get(pte);
+	if (pte_none(ptev))
+		return false;
+	if (!pte_present(ptev))
+		return true;		/* swapped out, or on its way between nodes */
+	if (is_zero_pfn(pte_pfn(ptev)))
+		return false;
+	if (!vma->vm_file)
+		return true;
+	return pfn_valid(pte_pfn(ptev)) && PageAnon(pfn_to_page(pte_pfn(ptev)));
+}
+
+/*
+ * Up to `max` pages with private content from *addr on, below end: addresses and page references. *addr moves
+ * to where to go on. Pages of zeros are left out: fresh memory is zero. Reads and swaps in, changes nothing.
+ */
+int om_collect_pages(unsigned long *addr, unsigned long end, unsigned int max, u64 *addrs, struct page **pages)
+{
+	struct mm_struct *mm = current->mm;
+	struct om_mm *m = om_mm_find(mm);
+	unsigned int n = 0;
+	int ret = 0, locked = 1;
+
+	mmap_read_lock(mm);
+	while (*addr < end && n < max) {
+		struct vm_area_struct *vma = find_vma(mm, *addr);
+		unsigned long skip;
+		bool wanted;
+		void *at;
+
+		if (!vma || vma->vm_start >= end) {
+			*addr = end;
+			break;
+		}
+		if (*addr < vma->vm_start)
+			*addr = vma->vm_start;
+		if (om_vma_is_special(vma)) {
+			*addr = vma->vm_end;
+			continue;
+		}
+		rcu_read_lock();
+		wanted = page_wanted(mm, vma, *addr, &skip);
+		rcu_read_unlock();
+		/* The file at home still says the same. */
+		if (wanted && m && om_mm_is_ours(vma) && !(vma->vm_flags & VM_WRITE) &&
+		    xa_load(&m->clean, *addr >> PAGE_SHIFT))
+			wanted = false;
+		if (!wanted) {
+			*addr = skip > vma->vm_end - *addr ? vma->vm_end : *addr + skip;
+			continue;
+		}
+		ret = get_user_pages_remote(mm, *addr, 1, FOLL_FORCE, &pages[n], &locked);
+		if (!locked) {
+			locked = 1;
+			mmap_read_lock(mm);
+		}
+		if (ret != 1) {
+			ret = ret < 0 ? ret : -EFAULT;
+			goto fail;
+		}
+		ret = 0;
+		at = kmap_local_page(pages[n]);
+		/* In a file mapping a page of zeros is not the same as an absent one. */
+		if (!vma->vm_file && !om_mm_is_ours(vma) && !memchr_inv(at, 0, PAGE_SIZE)) {
+			kunmap_local(at);
+			put_page(pages[n]);
+		} else {
+			kunmap_local(at);
+			addrs[n++] = *addr;
+		}
+		*addr += PAGE_SIZE;
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			goto fail;
+		}
+	}
+	mmap_read_unlock(mm);
+	return n;
+fail:
+	mmap_read_unlock(mm);
+	while (n--)
+		put_page(pages[n]);
+	return ret;
+}
+
+/* Pages that were collected but are not sent. */
+void om_put_pages(struct page **pages, unsigned int n)
+{
+	while (n--)
+		put_page(pages[n]);
+}
+
+/* How many bytes from addr on are in writable mappings that are not ours (plain memory), up to len. */
+unsigned long om_writable_len(unsigned long addr, unsigned long len)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long at = addr, end = addr + len;
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(mm);
+	while (at < end) {
+		vma = find_vma(mm, at);
+		if (!vma || vma->vm_start > at || !(vma->vm_flags & VM_WRITE) || vma->vm_file)
+			break;
+		at = min(vma->vm_end, end);
+	}
+	mmap_read_unlock(mm);
+	return at - addr;
+}
+
+/* Into one's own memory, whatever its protection says. */
+int om_write_forced(unsigned long addr, const void *buf, int len)
+{
+	int n;
+
+	if (!copy_to_user((void __user *)addr, buf, len))
+		return 0;
+	n = access_process_vm(current, addr, (void *)buf, len, FOLL_WRITE | FOLL_FORCE);
+	return n == len ? 0 : -EFAULT;
+}
+
+int om_copy_from_user(void *to, unsigned long from, unsigned long len)
+{
+	if (from >= TASK_SIZE_MAX || !access_ok((void __user *)from, len))
+		return -EFAULT;
+	return copy_from_user(to, (void __user *)from, len) ? -EFAULT : 0;
+}
+
+int om_copy_to_user(unsigned long to, const void *from, unsigned long len)
+{
+	if (to >= TASK_SIZE_MAX || !access_ok((void __user *)to, len))
+		return -EFAULT;
+	return copy_to_user((void __user *)to, from, len) ? -EFAULT : 0;
+}
+
+/* A page of the file mapped at addr, as the file has it now; zeros behind its end inside the page. */
+int om_file_page(unsigned long addr, u8 *out)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	struct file *file = NULL;
+	loff_t pos = 0;
+	ssize_t n;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start <= addr && vma->vm_file) {
+		file = get_file(vma->vm_file);
+		pos = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) + (addr - vma->vm_start);
+	}
+	mmap_read_unlock(mm);
+	if (!file)
+		return -EFAULT;
+	n = kernel_read(file, out, PAGE_SIZE, &pos);
+	fput(file);
+	if (n < 0)
+		return n;
+	if (n == 0)
+		return -ENXIO;	/* behind the end of the file: SIGBUS */
+	memset(out + n, 0, PAGE_SIZE - n);
+	return 0;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Safe faces of the kernel facilities that the `kernel` crate lacks.
+//!
+//! The only room with `unsafe` and with calls into C. It knows nothing of migration: it offers sockets, threads, a
+//! task's own state, the window on memory that is elsewhere, and proc files.
+
+pub(crate) mod crypto;
+pub(crate) mod errno;
+mod ffi;
+pub(crate) mod memory;
+pub(crate) mod node;
+pub(crate) mod procfs;
+pub(crate) mod socket;
+pub(crate) mod task;
+pub(crate) mod thread;
+pub(crate) mod vessel;
+
+pub(crate) use ffi::Signal;
+
+use core::ffi::c_int;
+use kernel::alloc::Allocator;
+use kernel::error::{to_result, Error, Result};
+use kernel::prelude::*;
+
+/// A C result that is a count or a negative errno.
+fn count(ret: c_int) -> Result<usize> {
+    usize::try_from(ret).map_err(|_| Error::from_errno(ret))
+}
+
+/// Finds what is not exported and hooks what must be hooked. Undone by [`exit`].
+pub(crate) fn init() -> Result {
+    let mut missing = [0u8; 64];
+    // SAFETY: the buffer is valid for its length.
+    let ret = unsafe { ffi::om_symbols_init(missing.as_mut_ptr(), missing.len()) };
+    if ret != 0 {
+        let end = missing.iter().position(|&b| b == 0).unwrap_or(0);
+        let name = missing.get(..end).and_then(|n| core::str::from_utf8(n).ok()).unwrap_or("?");
+        pr_err!("this kernel does not have {}: it cannot run openMosix (see docs/admin.md, kernel options)\n", name);
+        return to_result(ret);
+    }
+    vessel::init()?;
+    // SAFETY: the symbols have been found.
+    let hooked = to_result(unsafe { ffi::om_hooks_init() });
+    if hooked.is_err() {
+        vessel::exit();
+    }
+    hooked
+}
+
+/// Undoes [`init`]. Nothing has a role any more: each role holds a module reference.
+pub(crate) fn exit() {
+    // SAFETY: called once, after a successful init.
+    unsafe {
+        ffi::om_hooks_exit();
+        ffi::om_roles_exit();
+        ffi::om_mm_exit();
+    }
+    vessel::exit();
+}
+
+/// Bytes that may be many: not necessarily contiguous in physical memory.
+pub(crate) type Bytes = KVVec<u8>;
+
+/// Empties a vector of plain values and keeps its memory.
+pub(crate) fn clear<T: Copy, A: Allocator>(v: &mut kernel::alloc::Vec<T, A>) {
+    // SAFETY: length 0 is within any capacity, and `Copy` values need no drop.
+    unsafe { v.set_len(0) };
+}
+
+/// Makes a vector of bytes exactly `n` long; new bytes are zero.
+pub(crate) fn resize<A: Allocator>(v: &mut kernel::alloc::Vec<u8, A>, n: usize) -> Result {
+    if v.len() < n {
+        let more = n - v.len();
+        v.extend_with(more, 0, GFP_KERNEL)?;
+    } else {
+        // SAFETY: `n` is at most the present length.
+        unsafe { v.set_len(n) };
+    }
+    Ok(())
+}
+
+/// Takes element `i` out of a vector by swapping the last one in.
+pub(crate) fn swap_remove<T>(v: &mut KVec<T>, i: usize) -> Option<T> {
+    let n = v.len();
+    if i >= n {
+        return None;
+    }
+    v.swap(i, n - 1);
+    // SAFETY: the last element is initialized; it is read out once and the length shrinks over it.
+    unsafe {
+        let last = core::ptr::read(v.as_ptr().add(n - 1));
+        v.set_len(n - 1);
+        Some(last)
+    }
+}

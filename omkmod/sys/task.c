@@ -1,0 +1,958 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A task's own state: work at its user-mode boundary, registers, processor state, signals, and the
+ * reasons why it may not leave. Everything that changes a task is done by the task itself, in
+ * process context; only the reasons and the kicks concern other tasks.
+ */
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/workqueue.h>
+#include <linux/freezer.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pid_namespace.h>
+#include <linux/ptrace.h>
+#include <linux/regset.h>
+#include <linux/sched/cputime.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/rt.h>
+#include <linux/sched/deadline.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/siphash.h>
+#include <linux/slab.h>
+#include <linux/time_namespace.h>
+#include <linux/nsproxy.h>
+#include <linux/elf.h>
+#include <linux/futex.h>
+#include <asm/elf.h>
+#include <asm/fpu/api.h>
+#include <asm/mmu_context.h>
+#include <asm/pkru.h>
+#include <asm/prctl.h>
+#include <asm/sighandling.h>
+#include <asm/syscall.h>
+#include <asm/unistd.h>
+#include <asm/vdso.h>
+
+#include "shim.h"
+#include "task.h"
+
+/* ---- work at the user-mode boundary ---- */
+
+struct om_work {
+	struct callback_head work;
+	void (*fn)(void *data, bool exiting);
+	void *data;
+};
+
+/*
+ * Code that never returns (exit_group, a fatal signal) would drop the works queued behind ours, so ours
+ * goes to the end of the line first.
+ */
+static bool not_last(struct callback_head *head)
+{
+	return head->next && !(current->flags & PF_EXITING) &&
+	       !task_work_add(current, head, TWA_RESUME);
+}
+
+static void run_work(struct callback_head *head)
+{
+	struct om_work *w = container_of(head, struct om_work, work);
+	void (*fn)(void *, bool) = w->fn;
+	void *data = w->data;
+
+	if (not_last(head))
+		return;
+	kfree(w);
+	fn(data, current->flags & PF_EXITING);
+	module_put(THIS_MODULE);
+}
+
+/* Runs fn(data, exiting) once in `task`, pulling it out of a sleeping system call. */
+int om_work_add(struct task_struct *task, void (*fn)(void *, bool), void *data)
+{
+	struct om_work *w = kmalloc(sizeof(*w), GFP_KERNEL);
+	int ret;
+
+	if (!w)
+		return -ENOMEM;
+	if (!try_module_get(THIS_MODULE)) {
+		kfree(w);
+		return -EBUSY;
+	}
+	w->fn = fn;
+	w->data = data;
+	init_task_work(&w->work, run_work);
+	ret = task_work_add(task, &w->work, TWA_SIGNAL);
+	if (ret) {
+		kfree(w);
+		module_put(THIS_MODULE);
+	}
+	return ret;
+}
+
+static void kick_run(struct callback_head *head)
+{
+	struct om_kick *kick = container_of(head, struct om_kick, work);
+
+	if (not_last(head))
+		return;
+	clear_bit(0, &kick->queued);
+	smp_mb__after_atomic();
+	if (!(current->flags & PF_EXITING))
+		kick->fn(kick->data);
+	/* The kick's owner holds the module through its role; nothing of ours runs after this return. */
+}
+
+void om_kick_init(struct om_kick *kick, void (*fn)(void *), void *data)
+{
+	init_task_work(&kick->work, kick_run);
+	kick->task = current;
+	kick->queued = 0;
+	kick->fn = fn;
+	kick->data = data;
+}
+
+/* From any context, softirq included. */
+void om_kick_now(struct om_kick *kick)
+{
+	if (test_and_set_bit(0, &kick->queued))
+		return;
+	if (task_work_add(kick->task, &kick->work, TWA_SIGNAL))
+		clear_bit(0, &kick->queued);
+}
+
+/* An armed task asked to move after its next exec. */
+int om_arm(void (*fn)(void *, bool), void *data)
+{
+	struct om_work *w;
+	void *old = NULL;
+	int ret, kind = om_role_kind(current, &old);
+
+	if (kind == OM_DEPUTY || kind == OM_GUEST)
+		return -EBUSY;
+	if (kind == OM_ARMED) {
+		om_role_clear();
+		kfree(old);
+	}
+	w = kmalloc(sizeof(*w), GFP_KERNEL);
+	if (!w)
+		return -ENOMEM;
+	w->fn = fn;
+	w->data = data;
+	init_task_work(&w->work, run_work);
+	ret = om_role_set(OM_ARMED, w);
+	if (ret)
+		kfree(w);
+	return ret;
+}
+
+void om_armed_free(void *work)
+{
+	kfree(work);
+}
+
+/* From the exec probe, in the task itself, preemption off. The role's module reference becomes the work's. */
+void om_armed_exec(struct task_struct *task)
+{
+	void *owner = NULL;
+	struct om_work *w;
+
+	if (om_role_kind(task, &owner) != OM_ARMED)
+		return;
+	w = owner;
+	if (!try_module_get(THIS_MODULE))
+		return;
+	om_role_clear();
+	if (task_work_add(task, &w->work, TWA_RESUME)) {
+		kfree(w);
+		module_put(THIS_MODULE);
+	}
+}
+
+/* From Rust: the kick of this guest. */
+struct om_kick *om_rust_guest_kick(void *owner);
+
+/*
+ * From the signal_generate probe, under siglock. A fault whose action is the default would kill the
+ * guest here; instead it wakes up its work, which runs before delivery and takes the signal home.
+ */
+void om_guest_signal(int sig, struct task_struct *task)
+{
+	void *owner = NULL;
+
+	if (task != current || om_role_kind(task, &owner) != OM_GUEST)
+		return;
+	switch (sig) {
+	case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGTRAP: case SIGSYS:
+		if (task->sighand->action[sig - 1].sa.sa_handler == SIG_DFL)
+			om_kick_now(om_rust_guest_kick(owner));
+	}
+}
+
+/* ---- who is who ---- */
+
+struct task_struct *om_current(void) { return current; }
+int om_current_pid(void) { return task_tgid_nr(current); }
+int om_current_vpid(void) { return task_tgid_vnr(current); }
+int om_current_vtid(void) { return task_pid_vnr(current); }
+bool om_exiting(void) { return current->flags & PF_EXITING; }
+bool om_fatal_pending(void) { return fatal_signal_pending(current); }
+bool om_signal_pending(void) { return signal_pending(current); }
+void om_comm(char *out) { __get_task_comm(out, TASK_COMM_LEN, current); }
+void om_set_comm(const char *name) { strscpy(current->comm, name, sizeof(current->comm)); }
+void om_kill_self(int sig) { send_sig(sig, current, 1); }
+u64 om_now_ns(void) { return ktime_get_ns(); }
+void om_msleep(unsigned int ms) { msleep(ms); }
+bool om_traced(void) { return current->ptrace; }
+void om_cond_resched(void) { cond_resched(); }
+
+struct task_struct *om_task_find(int pid)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	task = pid_task(find_vpid(pid), PIDTYPE_PID);
+	if (task)
+		task = get_task_struct(task->group_leader);
+	rcu_read_unlock();
+	return task;
+}
+
+void om_task_put(struct task_struct *task) { put_task_struct(task); }
+int om_task_pid(struct task_struct *task) { return task_tgid_nr(task); }
+/* The owner (real or effective user) or an administrator may move a process. */
+bool om_may_control(struct task_struct *task)
+{
+	const struct cred *cred;
+	bool ok;
+
+	if (capable(CAP_SYS_ADMIN))
+		return true;
+	rcu_read_lock();
+	cred = __task_cred(task);
+	ok = uid_eq(current_euid(), cred->uid) || uid_eq(current_euid(), cred->euid);
+	rcu_read_unlock();
+	return ok;
+}
+
+bool om_capable(void) { return capable(CAP_SYS_ADMIN); }
+
+/* ---- why not ---- */
+
+/* Bits, in the order of REASONS in process/cantmove.rs. */
+enum {
+	R_KERNEL, R_INIT, R_EXITING, R_THREADS, R_SHARED_MM, R_SECCOMP, R_IA32, R_REALTIME,
+	R_IO_URING, R_AIO, R_TRACED, R_DISPATCH, R_IOPORT, R_LDT, R_DEBUGREG, R_SHADOW_STACK, R_TIMENS,
+	R_PINNED, R_LOCKED_FUTURE, R_GUEST,
+	R_SHARED_MAP, R_HUGETLB, R_DEVICE_MAP, R_UFFD, R_SEALED, R_HIGH_ADDRESS, R_SPECIAL_MAP, R_SECRETMEM,
+};
+
+#define REASON(r) (1ull << (r))
+
+static bool is_vdso_or_vvar(struct vm_area_struct *vma, struct mm_struct *mm)
+{
+	unsigned long vdso = (unsigned long)mm->context.vdso;
+
+	if (vma->vm_start == vdso)
+		return true;
+	/* The data pages lie directly below the code and are a special mapping of their own. */
+	return (vma->vm_flags & VM_PFNMAP) && !vma->vm_file && vma->vm_end <= vdso &&
+	       vdso - vma->vm_end < 8 * PAGE_SIZE && vma->vm_ops && vma->vm_ops->name;
+}
+
+static u64 mm_reasons(struct mm_struct *mm)
+{
+	struct vm_area_struct *vma;
+	u64 r = 0;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	for_each_vma(vmi, vma) {
+		unsigned long flags = vma->vm_flags;
+
+		if (is_vdso_or_vvar(vma, mm) || vma->vm_start >= TASK_SIZE_MAX)
+			continue;
+		if (flags & VM_SHARED)
+			r |= REASON(R_SHARED_MAP);
+		if (flags & VM_HUGETLB)
+			r |= REASON(R_HUGETLB);
+		else if (flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
+			r |= REASON(R_DEVICE_MAP);
+		else if (!vma->vm_file && vma->vm_ops && !om_mm_is_ours(vma))
+			r |= REASON(R_SPECIAL_MAP);
+		if (flags & (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR))
+			r |= REASON(R_UFFD);
+#ifdef VM_SEALED
+		if (flags & VM_SEALED)
+			r |= REASON(R_SEALED);
+#endif
+		if (flags & VM_SHADOW_STACK)
+			r |= REASON(R_SHADOW_STACK);
+		if (vma->vm_end > DEFAULT_MAP_WINDOW)
+			r |= REASON(R_HIGH_ADDRESS);
+	}
+	if (mm->context.ldt)
+		r |= REASON(R_LDT);
+	if (mm->def_flags & VM_LOCKED)
+		r |= REASON(R_LOCKED_FUTURE);
+	if (atomic64_read(&mm->pinned_vm))
+		r |= REASON(R_PINNED);
+#ifdef CONFIG_AIO
+	if (rcu_access_pointer(mm->ioctx_table))
+		r |= REASON(R_AIO);
+#endif
+	return r;
+}
+
+u64 om_reasons(struct task_struct *task)
+{
+	struct mm_struct *mm;
+	u64 r = 0;
+	int i;
+
+	if (task->flags & PF_KTHREAD)
+		return REASON(R_KERNEL);
+	if (is_global_init(task))
+		r |= REASON(R_INIT);
+	if (task->flags & PF_EXITING || task->signal->flags & SIGNAL_GROUP_EXIT)
+		return r | REASON(R_EXITING);
+	if (get_nr_threads(task) > 1)
+		r |= REASON(R_THREADS);
+	if (task->seccomp.mode)
+		r |= REASON(R_SECCOMP);
+	if (test_tsk_thread_flag(task, TIF_ADDR32))
+		r |= REASON(R_IA32);
+	if (rt_task(task) || dl_task(task))
+		r |= REASON(R_REALTIME);
+#ifdef CONFIG_IO_URING
+	if (task->io_uring)
+		r |= REASON(R_IO_URING);
+#endif
+	if (task->ptrace)
+		r |= REASON(R_TRACED);
+	if (om_role_kind(task, NULL) == OM_GUEST)
+		r |= REASON(R_GUEST);
+	else if (test_task_syscall_work(task, SYSCALL_USER_DISPATCH))
+		r |= REASON(R_DISPATCH);
+#ifdef CONFIG_X86_IOPL_IOPERM
+	if (task->thread.iopl_emul || task->thread.io_bitmap)
+		r |= REASON(R_IOPORT);
+#endif
+	for (i = 0; i < HBP_NUM; i++)
+		if (task->thread.ptrace_bps[i])
+			r |= REASON(R_DEBUGREG);
+#ifdef CONFIG_X86_USER_SHADOW_STACK
+	if (task->thread.features & ARCH_SHSTK_SHSTK)
+		r |= REASON(R_SHADOW_STACK);
+#endif
+	task_lock(task);
+	if (task->nsproxy && task->nsproxy->time_ns != init_task.nsproxy->time_ns && !(r & REASON(R_GUEST)))
+		r |= REASON(R_TIMENS);
+	task_unlock(task);
+
+	mm = get_task_mm(task);
+	if (!mm)
+		return r | REASON(R_EXITING);
+	/* One user is the task, one is us. */
+	if (atomic_read(&mm->mm_users) > get_nr_threads(task) + 1)
+		r |= REASON(R_SHARED_MM);
+	if (!mmap_read_lock_killable(mm)) {
+		r |= mm_reasons(mm);
+		mmap_read_unlock(mm);
+	}
+	mmput(mm);
+	return r;
+}
+
+/* ---- registers ---- */
+
+static_assert(sizeof(struct pt_regs) == OM_NREGS * 8);
+
+void om_regs_get(u64 *out)
+{
+	memcpy(out, current_pt_regs(), sizeof(struct pt_regs));
+}
+
+/*
+ * Registers from the wire become this task's own: selectors and flags as sigreturn would allow
+ * them, addresses in the lower half, ax and orig_ax raw. A result that asks for a restart makes the
+ * kernel's own logic decide on the way out.
+ */
+int om_regs_set(const u64 *in)
+{
+	struct pt_regs *real = current_pt_regs(), regs;
+
+	memcpy(&regs, in, sizeof(regs));
+	if (regs.ip >= TASK_SIZE_MAX || regs.sp >= TASK_SIZE_MAX)
+		return -EINVAL;
+	regs.cs = __USER_CS;
+	regs.ss = __USER_DS;
+	regs.flags = (regs.flags & FIX_EFLAGS) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
+	if ((long)regs.orig_ax < -1 || regs.orig_ax > 0xffffffff)
+		regs.orig_ax = -1;
+	*real = regs;
+	if ((long)regs.orig_ax >= 0 && (long)regs.ax <= -ERESTARTSYS && (long)regs.ax >= -ERESTART_RESTARTBLOCK)
+		set_thread_flag(TIF_SIGPENDING);
+	return 0;
+}
+
+/* The live frame: result and number of the call in it. */
+void om_regs_result(u64 ax, bool restartable)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	regs->ax = ax;
+	if (!restartable)
+		regs->orig_ax = -1;
+}
+
+void om_restart_pending(void) { set_thread_flag(TIF_SIGPENDING); }
+
+/* Back to before the syscall instruction. */
+void om_regs_rewind(struct pt_regs *regs)
+{
+	regs->ip -= 2;
+	regs->ax = regs->orig_ax;
+	regs->orig_ax = -1;
+}
+
+void om_call_args(const struct pt_regs *regs, u64 *nr, u64 args[6])
+{
+	*nr = regs->orig_ax & 0xffffffff;
+	args[0] = regs->di;
+	args[1] = regs->si;
+	args[2] = regs->dx;
+	args[3] = regs->r10;
+	args[4] = regs->r8;
+	args[5] = regs->r9;
+}
+
+bool om_is_ia32_call(void) { return in_ia32_syscall(); }
+u64 om_regs_ax(const struct pt_regs *regs) { return regs->ax; }
+void om_regs_set_ax(struct pt_regs *regs, u64 ax) { regs->ax = ax; }
+struct pt_regs *om_regs(void) { return current_pt_regs(); }
+
+/* Any system call by and for the task itself, registers made up. */
+long om_syscall(unsigned int nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	struct pt_regs regs = {
+		.di = a, .si = b, .dx = c, .r10 = d, .r8 = e, .r9 = f,
+		.orig_ax = nr, .ax = -ENOSYS, .cs = __USER_CS, .ss = __USER_DS,
+	};
+
+	return om_x64_sys_call(&regs, nr);
+}
+
+/* The guest's own call, by the guest, with its real frame (rt_sigreturn needs that). */
+long om_syscall_real(struct pt_regs *regs)
+{
+	return om_x64_sys_call(regs, regs->orig_ax);
+}
+
+/*
+ * A forwarded call: the guest's registers stand in the deputy's real frame while it runs, because fork,
+ * ptrace and seccomp look there. Delayed closes are run before anyone can notice that they were delayed.
+ */
+long om_syscall_forwarded(const u64 *guest_regs, unsigned int nr)
+{
+	struct pt_regs *real = current_pt_regs(), saved = *real, *from = (struct pt_regs *)guest_regs;
+	long ret;
+
+	real->di = from->di;
+	real->si = from->si;
+	real->dx = from->dx;
+	real->r10 = from->r10;
+	real->r8 = from->r8;
+	real->r9 = from->r9;
+	if (from->ip < TASK_SIZE_MAX)
+		real->ip = from->ip;
+	if (from->sp < TASK_SIZE_MAX)
+		real->sp = from->sp;
+	real->orig_ax = nr;
+	real->ax = -ENOSYS;
+	ret = om_x64_sys_call(real, nr);
+	if (task_work_pending(current))
+		om_task_work_run();
+	saved.ip = real->ip;
+	saved.sp = real->sp;
+	saved.orig_ax = -1;
+	saved.ax = 0;
+	*real = saved;
+	return ret;
+}
+
+/* ---- what a thread has besides memory and registers ---- */
+
+void om_state_get(struct om_state *s)
+{
+	preempt_disable();
+	rdmsrl(MSR_FS_BASE, s->fsbase);
+	rdmsrl(MSR_KERNEL_GS_BASE, s->gsbase);
+	s->pkru = cpu_feature_enabled(X86_FEATURE_OSPKE) ? read_pkru() : 0;
+	preempt_enable();
+	s->blocked = current->blocked.sig[0];
+	s->restore_mask = test_restore_sigmask();
+	s->saved_mask = s->restore_mask ? current->saved_sigmask.sig[0] : 0;
+	s->altstack_sp = current->sas_ss_sp;
+	s->altstack_size = current->sas_ss_size;
+	s->altstack_flags = current->sas_ss_flags;
+	s->robust_list = (u64)current->robust_list;
+	s->clear_child_tid = (u64)current->clear_child_tid;
+#ifdef CONFIG_RSEQ
+	s->rseq = (u64)current->rseq;
+	s->rseq_len = current->rseq_len;
+	s->rseq_sig = current->rseq_sig;
+#else
+	s->rseq = s->rseq_len = s->rseq_sig = 0;
+#endif
+}
+
+int om_state_set(const struct om_state *s)
+{
+	sigset_t mask;
+	int ret;
+
+	if (s->fsbase >= TASK_SIZE_MAX || s->gsbase >= TASK_SIZE_MAX || s->rseq >= TASK_SIZE_MAX ||
+	    s->rseq_len > PAGE_SIZE || s->robust_list >= TASK_SIZE_MAX || s->clear_child_tid >= TASK_SIZE_MAX)
+		return -EINVAL;
+	ret = om_syscall(__NR_arch_prctl, ARCH_SET_FS, s->fsbase, 0, 0, 0, 0);
+	if (!ret)
+		ret = om_syscall(__NR_arch_prctl, ARCH_SET_GS, s->gsbase, 0, 0, 0, 0);
+	if (ret)
+		return ret;
+	mask.sig[0] = s->blocked & ~(sigmask(SIGKILL) | sigmask(SIGSTOP));
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	if (s->restore_mask) {
+		current->saved_sigmask.sig[0] = s->saved_mask & ~(sigmask(SIGKILL) | sigmask(SIGSTOP));
+		set_thread_flag(TIF_SIGPENDING);
+		set_restore_sigmask();
+	} else {
+		clear_restore_sigmask();
+	}
+	current->sas_ss_sp = s->altstack_sp;
+	current->sas_ss_size = s->altstack_size;
+	current->sas_ss_flags = s->altstack_flags;
+	current->robust_list = (void __user *)s->robust_list;
+	current->clear_child_tid = (void __user *)s->clear_child_tid;
+#ifdef CONFIG_RSEQ
+	current->rseq = (void __user *)s->rseq;
+	current->rseq_len = s->rseq_len;
+	current->rseq_sig = s->rseq_sig;
+	if (s->rseq) {
+		preempt_disable();
+		current->rseq_event_mask |= 7;	/* preempted, signalled, migrated: all true */
+		preempt_enable();
+		set_thread_flag(TIF_NOTIFY_RESUME);
+	}
+#endif
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE))
+		write_pkru(s->pkru);
+	return 0;
+}
+
+/* While parked, nothing may write to memory that is elsewhere, not even a dying task. */
+void om_park(void)
+{
+	current->robust_list = NULL;
+	current->clear_child_tid = NULL;
+#ifdef CONFIG_RSEQ
+	current->rseq = NULL;
+	current->rseq_len = 0;
+	current->rseq_sig = 0;
+#endif
+}
+
+static const struct user_regset *xstate_regset(void)
+{
+	const struct user_regset_view *view = task_user_regset_view(&init_task);
+	unsigned int i;
+
+	for (i = 0; i < view->n; i++)
+		if (view->regsets[i].core_note_type == NT_X86_XSTATE)
+			return &view->regsets[i];
+	return NULL;
+}
+
+/* Size of the processor state on this machine, 0 if it has none that can be moved. */
+size_t om_xstate_size(void)
+{
+	const struct user_regset *rs = xstate_regset();
+
+	return rs && boot_cpu_has(X86_FEATURE_XSAVE) ? rs->n * rs->size : 0;
+}
+
+int om_xstate_get(u8 *buf, size_t len)
+{
+	const struct user_regset *rs = xstate_regset();
+	struct membuf to = { .p = buf, .left = len };
+	int left;
+
+	if (!rs)
+		return -ENODEV;
+	left = rs->regset_get(current, rs, to);
+	return left < 0 ? left : 0;
+}
+
+struct xstate_work {
+	struct work_struct work;
+	struct completion done;
+	struct task_struct *task;
+	const u8 *buf;
+	size_t len;
+	int ret;
+};
+
+static void xstate_set_for(struct work_struct *work)
+{
+	struct xstate_work *w = container_of(work, struct xstate_work, work);
+	const struct user_regset *rs = xstate_regset();
+
+	w->ret = rs ? rs->set(w->task, rs, 0, w->len, w->buf, NULL) : -ENODEV;
+	complete(&w->done);
+}
+
+/*
+ * The kernel wants this done by another task. First the live registers are saved and marked stale, else they would win
+ * over what is written; from then on only the copy in memory counts, until this task returns to user mode.
+ */
+int om_xstate_set(const u8 *buf, size_t len)
+{
+	struct xstate_work w = { .task = current, .buf = buf, .len = len };
+
+	kernel_fpu_begin();
+	kernel_fpu_end();
+	INIT_WORK_ONSTACK(&w.work, xstate_set_for);
+	init_completion(&w.done);
+	queue_work(system_unbound_wq, &w.work);
+	wait_for_completion(&w.done);
+	destroy_work_on_stack(&w.work);
+	return w.ret;
+}
+
+/* Words of processor features that a program may have found with CPUID. */
+static const int feature_words[] = { 0, 1, 4, 6, 9, 10, 16, 18 };
+
+u32 om_cpu_features(u32 *out, u32 max)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(feature_words) && i < max; i++)
+		out[i] = boot_cpu_data.x86_capability[feature_words[i]];
+	return i;
+}
+
+/* CPU time, for the home node's accounting. */
+void om_cputime(u64 *utime, u64 *stime)
+{
+	*utime = current->utime;
+	*stime = current->stime;
+	/* With tick accounting short bursts are invisible in utime; the scheduler's sum is exact. */
+	if (*utime + *stime < current->se.sum_exec_runtime)
+		*utime = current->se.sum_exec_runtime - *stime;
+}
+
+void om_cputime_add(u64 utime, u64 stime)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	current->utime += utime;
+	current->stime += stime;
+	current->se.sum_exec_runtime += utime + stime;
+	local_irq_restore(flags);
+}
+
+/* ---- signals ---- */
+
+u64 om_blocked(void) { return current->blocked.sig[0]; }
+
+void om_set_blocked(u64 bits)
+{
+	sigset_t mask = { .sig[0] = bits & ~(sigmask(SIGKILL) | sigmask(SIGSTOP)) };
+
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+void om_restore_mask(void)
+{
+	if (test_and_clear_restore_sigmask())
+		sigprocmask(SIG_SETMASK, &current->saved_sigmask, NULL);
+}
+
+/*
+ * Lets the kernel take signals as the process' dispositions say; may stop, and may never return. True: one has
+ * a handler, which the guest must run; mask and one-shot effects have been applied here.
+ */
+bool om_take_signal(struct om_signal *out)
+{
+	struct ksignal ksig;
+	sigset_t next;
+
+	if (!om_get_signal_raw(&ksig))
+		return false;
+	out->signo = ksig.sig;
+	out->mask = current->blocked.sig[0];
+	out->restore_mask = test_restore_sigmask();
+	memcpy(out->info, &ksig.info, sizeof(out->info));
+	next = out->restore_mask ? current->saved_sigmask : current->blocked;
+	clear_restore_sigmask();
+	sigorsets(&next, &next, &ksig.ka.sa.sa_mask);
+	if (!(ksig.ka.sa.sa_flags & SA_NODEFER))
+		sigaddset(&next, ksig.sig);
+	sigprocmask(SIG_SETMASK, &next, NULL);
+	return true;
+}
+
+/* Will taking signals stop this task, so that its guest must stop first? */
+bool om_stop_pending(void)
+{
+	static const int stops[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU };
+	sigset_t pending;
+	bool stop;
+	int i;
+
+	spin_lock_irq(&current->sighand->siglock);
+	sigorsets(&pending, &current->pending.signal, &current->signal->shared_pending.signal);
+	sigandnsets(&pending, &pending, &current->blocked);
+	stop = current->jobctl & (JOBCTL_STOP_PENDING | JOBCTL_TRAP_MASK | JOBCTL_TRAP_FREEZE);
+	for (i = 0; i < ARRAY_SIZE(stops); i++)
+		if (sigismember(&pending, stops[i]) &&
+		    (i == 0 || current->sighand->action[stops[i] - 1].sa.sa_handler == SIG_DFL))
+			stop = true;
+	spin_unlock_irq(&current->sighand->siglock);
+	return stop || freezing(current);
+}
+
+static_assert(sizeof(((struct kernel_siginfo *)0)->_sifields) + 16 == 48 || sizeof(kernel_siginfo_t) == 48);
+
+/* A signal taken at home is queued here, with the mask that was in force there. Only ones with handlers. */
+int om_queue_signal(const struct om_signal *sig)
+{
+	kernel_siginfo_t info;
+	struct k_sigaction *ka;
+	bool handled;
+
+	if (sig->signo < 1 || sig->signo > _NSIG)
+		return -EINVAL;
+	ka = &current->sighand->action[sig->signo - 1];
+	spin_lock_irq(&current->sighand->siglock);
+	handled = ka->sa.sa_handler != SIG_DFL && ka->sa.sa_handler != SIG_IGN;
+	spin_unlock_irq(&current->sighand->siglock);
+	if (!handled || sig->signo == SIGKILL || sig->signo == SIGSTOP)
+		return -EINVAL;
+	memcpy(&info, sig->info, sizeof(info));
+	info.si_signo = sig->signo;
+	if (sig->restore_mask && !test_restore_sigmask()) {
+		current->saved_sigmask = current->blocked;
+		om_set_blocked(sig->mask);
+		set_restore_sigmask();
+	}
+	return send_sig_info(sig->signo, &info, current);
+}
+
+/* The next signal of this guest that is queued and not delivered, to take along home. */
+bool om_dequeue_any(struct om_signal *out)
+{
+	sigset_t none;
+	kernel_siginfo_t info;
+	enum pid_type type;
+	int sig;
+
+	sigemptyset(&none);
+	clear_siginfo(&info);
+	spin_lock_irq(&current->sighand->siglock);
+	sig = dequeue_signal(&none, &info, &type);
+	recalc_sigpending();
+	spin_unlock_irq(&current->sighand->siglock);
+	if (sig <= 0)
+		return false;
+	out->signo = sig;
+	out->mask = out->restore_mask = 0;
+	memcpy(out->info, &info, sizeof(out->info));
+	return true;
+}
+
+/* A signal that came home with the process: queued again, or forced when it is a fault. */
+void om_requeue_signal(const struct om_signal *sig)
+{
+	kernel_siginfo_t info;
+
+	if (sig->signo < 1 || sig->signo > _NSIG)
+		return;
+	memcpy(&info, sig->info, sizeof(info));
+	info.si_signo = sig->signo;
+	send_sig_info(sig->signo, &info, current);
+}
+
+void om_sigactions_get(struct om_sigaction *out)
+{
+	int i;
+
+	spin_lock_irq(&current->sighand->siglock);
+	for (i = 0; i < _NSIG; i++) {
+		struct sigaction *sa = &current->sighand->action[i].sa;
+
+		out[i].handler = (u64)sa->sa_handler;
+		out[i].flags = sa->sa_flags;
+		out[i].restorer = (u64)sa->sa_restorer;
+		out[i].mask = sa->sa_mask.sig[0];
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+void om_sigactions_set(const struct om_sigaction *in)
+{
+	int i;
+
+	spin_lock_irq(&current->sighand->siglock);
+	for (i = 0; i < _NSIG; i++) {
+		struct sigaction *sa = &current->sighand->action[i].sa;
+
+		if (i == SIGKILL - 1 || i == SIGSTOP - 1)
+			continue;
+		sa->sa_handler = (void *)in[i].handler;
+		sa->sa_flags = in[i].flags;
+		sa->sa_restorer = (void *)in[i].restorer;
+		sa->sa_mask.sig[0] = in[i].mask & ~(sigmask(SIGKILL) | sigmask(SIGSTOP));
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+u64 om_rlimit(unsigned int which) { return which < RLIM_NLIMITS ? rlimit(which) : 0; }
+
+void om_set_rlimit(unsigned int which, u64 value)
+{
+	if (which >= RLIM_NLIMITS)
+		return;
+	task_lock(current->group_leader);
+	current->signal->rlim[which].rlim_cur = value;
+	current->signal->rlim[which].rlim_max = max_t(u64, value, current->signal->rlim[which].rlim_max);
+	task_unlock(current->group_leader);
+}
+
+void om_dispatch_flag(bool on)
+{
+	if (on)
+		set_task_syscall_work(current, SYSCALL_USER_DISPATCH);
+	else
+		clear_task_syscall_work(current, SYSCALL_USER_DISPATCH);
+}
+
+/* ---- the outline of the address space ---- */
+
+u64 om_hash(const void *data, size_t len)
+{
+	static const siphash_key_t key = { { 0x6f70656e4d6f7369ull, 0x78206f6d6b6d6f64ull } };
+
+	return siphash(data, len, &key);
+}
+
+u64 om_siphash(const void *data, size_t len, const u64 *key)
+{
+	siphash_key_t k = { { key[0], key[1] } };
+
+	return siphash(data, len, &k);
+}
+
+void om_mm_info_get(struct om_mm_info *i)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	memset(i, 0, sizeof(*i));
+	mmap_read_lock(mm);
+	i->start_code = mm->start_code;
+	i->end_code = mm->end_code;
+	i->start_data = mm->start_data;
+	i->end_data = mm->end_data;
+	i->start_brk = mm->start_brk;
+	i->brk = mm->brk;
+	i->start_stack = mm->start_stack;
+	i->arg_start = mm->arg_start;
+	i->arg_end = mm->arg_end;
+	i->env_start = mm->env_start;
+	i->env_end = mm->env_end;
+	i->mmap_base = mm->mmap_base;
+	for_each_vma(vmi, vma) {
+		if (!is_vdso_or_vvar(vma, mm))
+			continue;
+		if (vma->vm_start == (unsigned long)mm->context.vdso) {
+			i->vdso = vma->vm_start;
+			i->vdso_len = vma->vm_end - vma->vm_start;
+		} else {
+			if (!i->vvar)
+				i->vvar = vma->vm_start;
+			i->vvar_len = vma->vm_end - i->vvar;
+		}
+	}
+	mmap_read_unlock(mm);
+	if (mm->context.vdso_image)
+		i->vdso_hash = om_hash(mm->context.vdso_image->data, mm->context.vdso_image->size);
+}
+
+void om_mm_info_set(const struct om_mm_info *i)
+{
+	struct mm_struct *mm = current->mm;
+
+	mmap_write_lock(mm);
+	mm->start_code = i->start_code;
+	mm->end_code = i->end_code;
+	mm->start_data = i->start_data;
+	mm->end_data = i->end_data;
+	mm->start_brk = i->start_brk;
+	mm->brk = i->brk;
+	mm->start_stack = i->start_stack;
+	mm->arg_start = i->arg_start;
+	mm->arg_end = i->arg_end;
+	mm->env_start = i->env_start;
+	mm->env_end = i->env_end;
+	mm->mmap_base = i->mmap_base;
+	mmap_write_unlock(mm);
+}
+
+bool om_vma_is_special(struct vm_area_struct *vma)
+{
+	return is_vdso_or_vvar(vma, vma->vm_mm) || vma->vm_start >= TASK_SIZE_MAX;
+}
+
+void om_task_cputime(struct task_struct *task, u64 *utime, u64 *stime)
+{
+	*utime = READ_ONCE(task->utime);
+	*stime = READ_ONCE(task->stime);
+}
+
+/* Pages mapped and present. */
+void om_task_memory(struct task_struct *task, u64 *size, u64 *resident)
+{
+	struct mm_struct *mm = get_task_mm(task);
+
+	*size = *resident = 0;
+	if (!mm)
+		return;
+	*size = mm->total_vm;
+	*resident = get_mm_rss(mm);
+	mmput(mm);
+}
+
+u64 om_task_start(struct task_struct *task) { return task->start_boottime; }
+bool om_task_stopped(struct task_struct *task) { return task_is_stopped_or_traced(task); }
+
+/* A fault whose action is the default waits to be delivered to this guest. */
+bool om_fault_pending(void)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
+	bool found = false;
+	int i;
+
+	spin_lock_irq(&current->sighand->siglock);
+	for (i = 0; i < ARRAY_SIZE(faults); i++)
+		if (sigismember(&current->pending.signal, faults[i]) &&
+		    current->sighand->action[faults[i] - 1].sa.sa_handler == SIG_DFL)
+			found = true;
+	spin_unlock_irq(&current->sighand->siglock);
+	return found;
+}

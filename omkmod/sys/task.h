@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef OM_TASK_H
+#define OM_TASK_H
+
+#include <linux/task_work.h>
+#include <linux/types.h>
+
+struct task_struct;
+
+/* Mirrors of the wire records (omcore/src/wire.rs): all fields u64, same order. */
+struct om_mm_info {
+	u64 start_code, end_code, start_data, end_data;
+	u64 start_brk, brk;
+	u64 start_stack, arg_start, arg_end, env_start, env_end;
+	u64 mmap_base;
+	u64 vdso, vdso_len, vvar, vvar_len;
+	u64 vdso_hash;
+};
+
+struct om_state {
+	u64 fsbase, gsbase;
+	u64 blocked, saved_mask, restore_mask;
+	u64 altstack_sp, altstack_size, altstack_flags;
+	u64 robust_list, clear_child_tid;
+	u64 rseq, rseq_len, rseq_sig;
+	u64 pkru;
+	u64 utime, stime;
+	u64 calls, signals_seen;
+	u64 nsigs;
+	u64 xstate_len;
+};
+
+struct om_signal {
+	u64 signo, mask, restore_mask;
+	u8 info[48];
+};
+
+struct om_sigaction {
+	u64 handler, flags, restorer, mask;
+};
+
+/* A reusable knock on one task: queued at most once, runs at the task's next user-mode boundary. */
+struct om_kick {
+	struct callback_head work;
+	struct task_struct *task;
+	unsigned long queued;
+	void (*fn)(void *data);
+	void *data;
+};
+
+void om_kick_init(struct om_kick *kick, void (*fn)(void *), void *data);
+void om_kick_now(struct om_kick *kick);
+
+void om_armed_exec(struct task_struct *task);
+void om_guest_signal(int sig, struct task_struct *task);
+struct om_work;
+void om_armed_free(void *work);
+
+#endif

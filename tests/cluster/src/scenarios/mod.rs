@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The scenarios, by room. A scenario's name is `room/what`.
+
+use crate::scenario::Scenario;
+
+pub mod admin;
+pub mod failures;
+pub mod moves;
+pub mod refusals;
+pub mod security;
+pub mod signals;
+
+/// All of them, those on the shared cluster first.
+pub fn all() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for room in [
+        crate::demo::scenarios,
+        admin::all,
+        moves::all,
+        signals::all,
+        refusals::all,
+        security::all,
+        failures::all,
+    ] {
+        all.extend(room());
+    }
+    all.sort_by_key(|scenario| matches!(scenario.cluster, crate::scenario::Shape::Own(_)));
+    all
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Processes that move and do not notice.
+
+use std::time::Duration;
+
+use anyhow::{ensure, Context, Result};
+
+use crate::{
+    openmosix::{to, Destination, HOME},
+    program::passed,
+    scenario::{shared, Scenario},
+    snapshot::Snapshot,
+    Cluster, NodeId, Program,
+};
+
+/// The programs that go on a tour, and whether they are to be found where they were sent: fork and exec take
+/// a process home.
+const TOURISTS: [(&str, bool); 10] = [
+    ("memsum -m 8", true),
+    ("sparse", true),
+    ("fpu", true),
+    ("sigs", true),
+    ("maps", true),
+    ("files", true),
+    ("clocks", true),
+    ("sleeps", true),
+    ("forker", false),
+    ("execer", false),
+];
+
+pub fn all() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for (command, stays) in TOURISTS {
+        let (name, arguments) = command.split_once(' ').unwrap_or((command, ""));
+        all.push(shared(format!("moves/{name}"), move |cluster| tour(cluster, command, stays)));
+        let dynamic = format!("{name}-dynamic {arguments}");
+        all.push(shared(format!("moves/{name}-dynamic"), move |cluster| tour(cluster, &dynamic, stays)));
+    }
+    all.extend([
+        shared("moves/from-any-home", from_any_home),
+        shared("moves/back-and-forth", back_and_forth),
+        shared("moves/many-at-once", many_at_once),
+        shared("moves/state-unchanged", |cluster| state_unchanged(cluster, "still")),
+        shared("moves/state-unchanged-dynamic", |cluster| state_unchanged(cluster, "still-dynamic")),
+        shared("moves/untouched-memory-stays-home", untouched_memory_stays_home),
+        shared("moves/to-where-it-is", to_where_it_is),
+        shared("moves/proc-files", proc_files),
+        shared("moves/visible-at-home", visible_at_home),
+        shared("moves/mosrun", mosrun),
+        shared("moves/sha256sum", sha256sum),
+        shared("moves/python", python),
+    ]);
+    all
+}
+
+/// 1, 2, 3, home: with at least two rounds of work at each place.
+fn tour(cluster: &Cluster, command: &str, stays: bool) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, command)?;
+    let pid = program.pid();
+    for (destination, expected) in [(to(2), 2), (to(3), 3), (HOME, 0)] {
+        home.migrate(pid, destination)?;
+        if stays {
+            let there = home.where_is(pid)?;
+            ensure!(there == expected, "sent to {destination}, it is at {there}");
+        }
+        program.advance(2).with_context(|| format!("after the move to {destination}"))?;
+    }
+    if stays {
+        let route: Vec<(u16, u16)> = home.moves(pid)?.iter().map(|step| (step.from, step.to)).collect();
+        ensure!(route == [(1, 2), (2, 3), (3, 1)], "its moves are {route:?}");
+        ensure!(home.moves_count(pid)? == 3, "nmigs is {}", home.moves_count(pid)?);
+    }
+    program.finish()
+}
+
+/// Every node can be home to a process and host to another, also one that has no files.
+fn from_any_home(cluster: &Cluster) -> Result<()> {
+    for (home, host) in [(2, 1), (3, 2), (3, 1), (2, 3)] {
+        let program = Program::start(cluster.node(home), "memsum -m 4")?;
+        cluster.node(home).migrate(program.pid(), to(host))?;
+        ensure!(cluster.node(home).where_is(program.pid())? == host, "not where it was sent");
+        ensure!(cluster.node(host).guests()?.len() == 1, "node {host} does not show its guest");
+        program.advance(2)?;
+        program.finish().with_context(|| format!("from node {home} at node {host}"))?;
+    }
+    Ok(())
+}
+
+fn back_and_forth(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "memsum -m 2")?;
+    for turn in 0..20 {
+        let destination = [to(2), HOME, to(3), to(2)][turn % 4];
+        home.migrate(program.pid(), destination).with_context(|| format!("move {turn}"))?;
+        program.advance(1)?;
+    }
+    program.finish()
+}
+
+/// Several processes of several homes move at the same time, in both directions.
+fn many_at_once(cluster: &Cluster) -> Result<()> {
+    let homes: [NodeId; 9] = [1, 1, 1, 1, 2, 2, 2, 3, 3];
+    let mut programs = Vec::new();
+    for (index, home) in homes.into_iter().enumerate() {
+        let command = ["memsum -m 3", "fpu", "files"][index % 3];
+        programs.push(Program::start(cluster.node(home), command)?);
+    }
+    for step in 1..=3 {
+        let mut moves = Vec::new();
+        for program in &programs {
+            let own = program.node().id();
+            let destination = if step == 3 { HOME } else { to((own - 1 + step) % 3 + 1) };
+            let words = ["omctl", "migrate", &program.pid().to_string(), &destination.to_string()];
+            moves.push(program.node().command(&words).time_limit(Duration::from_secs(120)).spawn()?);
+        }
+        for process in moves {
+            process.wait()?.expect_success().with_context(|| format!("step {step}"))?;
+        }
+        for program in &programs {
+            program.advance(1).with_context(|| format!("after step {step}"))?;
+        }
+    }
+    programs.into_iter().try_for_each(Program::finish)
+}
+
+fn state_unchanged(cluster: &Cluster, program: &str) -> Result<()> {
+    let home = cluster.node(1);
+    let process = home.command(&[&format!("/programs/{program}")]).piped_input().spawn()?;
+    let pid = process.pid();
+    process.wait_for_output("ready")?;
+    let before = Snapshot::take(home, pid)?;
+    for route in [&[to(2), HOME][..], &[to(3), to(2), HOME], &[to(2), HOME]] {
+        for destination in route {
+            home.migrate(pid, *destination)?;
+        }
+        before.expect_same(&Snapshot::take(home, pid)?, "back home")?;
+    }
+    home.migrate(pid, to(2))?;
+    process.write(b"go\n")?;
+    passed(process.wait()?)
+}
+
+/// A process with a gigabyte of which it has touched little sends little.
+fn untouched_memory_stays_home(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "sparse")?;
+    home.migrate(program.pid(), to(2))?;
+    program.advance(1)?;
+    home.migrate(program.pid(), HOME)?;
+    let moves = home.moves(program.pid())?;
+    ensure!(moves.len() == 2 && moves.iter().all(|step| step.pages < 8192), "the moves were {moves:?}");
+    program.finish()
+}
+
+/// Going where one is, is done at once, and harmless.
+fn to_where_it_is(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "memsum -m 2")?;
+    for destination in [HOME, to(1), to(2), to(2), to(1), HOME] {
+        home.migrate(program.pid(), destination)?;
+        program.advance(1)?;
+    }
+    ensure!(home.where_is(program.pid())? == 0, "not at home");
+    program.finish()
+}
+
+/// The files of `/proc/hpc/pids/PID`, and the reason after a refusal.
+fn proc_files(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "memsum -m 2")?;
+    let pid = program.pid();
+    for (name, content) in [("where", "0"), ("nmigs", "0"), ("cantmove", ""), ("lock", "0"), ("moves", "")] {
+        let found = home.process_file(pid, name)?;
+        ensure!(found == content, "{name} is `{found}`, not `{content}`");
+    }
+    home.write(&format!("/proc/hpc/pids/{pid}/goto"), "2\n")?;
+    ensure!(home.process_file(pid, "where")? == "2" && home.process_file(pid, "nmigs")? == "1");
+    home.write(&format!("/proc/hpc/pids/{pid}/lock"), "1\n")?;
+    ensure!(home.process_file(pid, "lock")? == "1", "the lock was not taken");
+    home.write(&format!("/proc/hpc/pids/{pid}/goto"), "home\n")?;
+    ensure!(home.where_is(pid)? == 0);
+    let script = format!("exec 3<>/proc/hpc/pids/{pid}/goto; echo 99 >&3 && exit 9; cat <&3");
+    let reason = home.sh(&script)?;
+    ensure!(!reason.is_empty(), "a refused `goto` gives no reason");
+    let output = home.try_migrate(pid, to(99))?.expect_failure()?;
+    ensure!(output.error_text().contains(&reason), "omctl does not say `{reason}`: {output}");
+    program.advance(1)?;
+    program.finish()
+}
+
+/// `ps`, `/proc/PID/cmdline` and `environ` at home see a process that is away.
+fn visible_at_home(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let set = |command: crate::client::Command| command.env("A_VARIABLE", "its value");
+    let program = Program::start_by(home, "exec", "memsum-dynamic -m 2", set)?;
+    let pid = program.pid();
+    home.migrate(pid, to(2))?;
+    let listed = home.sh(&format!("ps -o pid=,args= -p {pid}"))?;
+    ensure!(listed.contains("memsum-dynamic -p"), "ps shows `{listed}`");
+    let environment = home.read(&format!("/proc/{pid}/environ"))?;
+    ensure!(environment.contains("A_VARIABLE=its value"), "its environment is `{environment}`");
+    ensure!(home.sh(&format!("readlink /proc/{pid}/exe"))? == "/programs/memsum-dynamic");
+    program.advance(1)?;
+    program.finish()
+}
+
+fn mosrun(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    for command in ["memsum -m 4", "memsum-dynamic -m 4"] {
+        let program = Program::start_by(home, "exec omctl mosrun 3", command, |command| command)?;
+        ensure!(home.where_is(program.pid())? == 3, "mosrun did not start it on node 3");
+        program.advance(2)?;
+        program.finish()?;
+    }
+    let status = home.run("omctl mosrun 2 /programs/ends -r 2 exit")?.status;
+    ensure!(status.shell_code() == 37, "the status through mosrun: {status}");
+    let status = home.run("omctl mosrun 2 /nowhere/to/be/found")?.status;
+    ensure!(status.shell_code() == 127, "the status of a command that is not there: {status}");
+    Ok(())
+}
+
+/// The distribution's `sha256sum` over bytes that come through a pipe, with a move in between.
+fn sha256sum(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let bytes: Vec<u8> = (0..6u32 << 20).map(|n| (n.wrapping_mul(2654435761) >> 13) as u8).collect();
+    let expected = home.command(&["sha256sum"]).input(bytes.clone()).run()?.expect_success()?.text();
+    let process = home.command(&["sha256sum"]).piped_input().spawn()?;
+    for (part, destination) in bytes.chunks(bytes.len() / 3).zip([to(2), to(3), HOME]) {
+        process.write(part)?;
+        home.migrate(process.pid(), destination)?;
+    }
+    process.close_input()?;
+    let found = process.wait()?.expect_success()?.text();
+    ensure!(found == expected, "{found} instead of {expected}");
+    Ok(())
+}
+
+const PYTHON: &str = r#"
+import sys, hashlib, decimal, random
+decimal.getcontext().prec = 60
+numbers = random.Random(7)
+table, total = {}, decimal.Decimal(0)
+for line in sys.stdin:
+    for i in range(3000):
+        n = numbers.randrange(1 << 40)
+        table[n] = hashlib.md5(str(n).encode()).hexdigest()
+        total += decimal.Decimal(n).sqrt()
+    with open(sys.argv[1], "a") as file:
+        file.write(f"{line.strip()} {len(table)} {total} {sorted(table.values())[0]}\n")
+    print(line.strip(), flush=True)
+"#;
+
+/// The distribution's Python computes in steps and writes a result file; it moves between the steps.
+fn python(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let mut results = Vec::new();
+    let routes: [[Option<Destination>; 4]; 2] =
+        [[None; 4], [Some(to(2)), Some(to(3)), Some(HOME), Some(to(2))]];
+    for (run, route) in routes.iter().enumerate() {
+        let file = format!("/tmp/python.{run}");
+        let process = home.command(&["python3", "-c", PYTHON, &file]).piped_input().spawn()?;
+        for (step, destination) in route.iter().enumerate() {
+            process.write(format!("step {step}\n").as_bytes())?;
+            process.wait_for_output(&format!("step {step}"))?;
+            if let Some(destination) = destination {
+                home.migrate(process.pid(), *destination)?;
+            }
+        }
+        process.write(b"last\n")?;
+        process.close_input()?;
+        process.wait()?.expect_success()?;
+        results.push(home.read(&file)?);
+    }
+    ensure!(results[0] == results[1], "the results differ:\n{}\n{}", results[0], results[1]);
+    ensure!(results[0].lines().count() == 5, "the result is incomplete:\n{}", results[0]);
+    Ok(())
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Signals sent at home reach a process that is away; how it ends is seen at home.
+
+use std::{thread, time::Duration};
+
+use anyhow::{ensure, Context, Result};
+use nix::sys::signal::Signal;
+
+use crate::{
+    openmosix::{to, HOME},
+    program::passed,
+    protocol::Status,
+    scenario::{shared, Scenario},
+    Cluster, Program,
+};
+
+pub fn all() -> Vec<Scenario> {
+    vec![
+        shared("signals/handlers", handlers),
+        shared("signals/stop-and-continue", stop_and_continue),
+        shared("signals/stopped-when-moved", stopped_when_moved),
+        shared("signals/default-actions", default_actions),
+        shared("signals/faults", faults),
+        shared("signals/exit-status", exit_status),
+        shared("signals/ctrl-c", ctrl_c),
+        shared("signals/sleeping-call", sleeping_call),
+    ]
+}
+
+/// SIGUSR1, one at a time, arrives exactly as often as it is sent, home or away; SIGTERM's handler ends it.
+fn handlers(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "sigs")?;
+    let mut sent = 0;
+    for destination in [to(2), to(3), HOME, to(2)] {
+        home.migrate(program.pid(), destination)?;
+        for _ in 0..3 {
+            program.process().signal(Signal::SIGUSR1)?;
+            sent += 1;
+            program.process().wait_for_output(&format!("usr1 {sent}\n"))?;
+        }
+    }
+    program.process().signal(Signal::SIGTERM)?;
+    let output = program.into_process().wait()?;
+    ensure!(output.text().contains("term"), "SIGTERM's handler did not run: {output}");
+    ensure!(!output.text().contains(&format!("usr1 {}", sent + 1)), "a signal came twice: {output}");
+    passed(output)
+}
+
+fn state(program: &Program) -> Result<char> {
+    let stat = program.node().read(&format!("/proc/{}/stat", program.pid()))?;
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.with_context(|| format!("no state in `{stat}`"))
+}
+
+fn stop_and_continue(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "memsum -m 1")?;
+    home.migrate(program.pid(), to(2))?;
+    for _ in 0..3 {
+        program.process().signal(Signal::SIGSTOP)?;
+        home.wait_until("the process is stopped", Duration::from_secs(20), || Ok(state(&program)? == 'T'))?;
+        let rounds = program.rounds()?;
+        thread::sleep(Duration::from_millis(500));
+        ensure!(program.rounds()? == rounds, "a stopped process goes on");
+        program.process().signal(Signal::SIGCONT)?;
+        program.advance(1)?;
+        ensure!(home.where_is(program.pid())? == 2, "it is not where it was");
+    }
+    program.finish()
+}
+
+/// A stopped process is moved, or refuses to be; in any case it is well when it continues.
+fn stopped_when_moved(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "memsum -m 1")?;
+    for destination in [to(2), HOME] {
+        program.process().signal(Signal::SIGSTOP)?;
+        home.wait_until("the process is stopped", Duration::from_secs(20), || Ok(state(&program)? == 'T'))?;
+        let words = ["omctl", "migrate", &program.pid().to_string(), &destination.to_string()];
+        let moving = home.command(&words).time_limit(Duration::from_secs(60)).spawn()?;
+        thread::sleep(Duration::from_millis(500));
+        program.process().signal(Signal::SIGCONT)?;
+        moving.wait()?;
+        program.advance(2)?;
+    }
+    program.finish()
+}
+
+fn default_actions(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    for signal in [Signal::SIGTERM, Signal::SIGKILL, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGALRM] {
+        let program = Program::start(home, "memsum -m 1")?;
+        home.migrate(program.pid(), to(2))?;
+        program.process().signal(signal)?;
+        let status = program.into_process().wait()?.status;
+        ensure!(status == Status::Signal(signal as i32), "{signal}: {status}");
+        home.wait_until("the guest is gone", Duration::from_secs(20), || {
+            Ok(cluster.node(2).guests()?.is_empty())
+        })?;
+    }
+    Ok(())
+}
+
+/// What kills a process by its own doing kills it away as it does at home.
+fn faults(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    for (how, signal) in [("segv", 11), ("fpe", 8), ("ill", 4), ("abort", 6), ("term", 15)] {
+        let program = Program::start(home, &format!("ends {how}"))?;
+        home.migrate(program.pid(), to(2))?;
+        program.advance(1)?;
+        let status = program.stop()?.status;
+        ensure!(status == Status::Signal(signal), "{how}: {status}");
+    }
+    Ok(())
+}
+
+fn exit_status(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    for command in ["ends exit", "ends-dynamic exit"] {
+        let program = Program::start(home, command)?;
+        home.migrate(program.pid(), to(3))?;
+        let status = program.stop()?.status;
+        ensure!(status == Status::Code(37), "{command}: {status}");
+    }
+    // A shell at home waits for a child that is away.
+    let script = "/programs/ends -p /tmp/ends exit & child=$!
+        while ! [ -s /tmp/ends ]; do sleep 0.1; done
+        omctl migrate $child 2 || exit 1; touch /tmp/ends.stop; wait $child; echo $?";
+    let found = home.sh(script)?;
+    ensure!(found == "37", "the shell saw status {found}");
+    Ok(())
+}
+
+/// Ctrl-C on the terminal reaches a foreground process that is away.
+fn ctrl_c(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start_by(home, "exec", "memsum -m 1", |command| command.terminal())?;
+    home.migrate(program.pid(), to(2))?;
+    program.advance(1)?;
+    program.process().write(&[3])?;
+    let status = program.into_process().wait()?.status;
+    ensure!(status == Status::Signal(Signal::SIGINT as i32), "Ctrl-C: {status}");
+    Ok(())
+}
+
+/// A process that sleeps in a forwarded call can be moved, stopped, continued and killed.
+fn sleeping_call(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let cat = home.command(&["cat"]).piped_input().spawn()?;
+    for (step, destination) in [to(2), to(3), HOME, to(2)].into_iter().enumerate() {
+        home.migrate(cat.pid(), destination)?;
+        cat.signal(Signal::SIGSTOP)?;
+        cat.signal(Signal::SIGCONT)?;
+        cat.write(format!("line {step}\n").as_bytes())?;
+        cat.wait_for_output(&format!("line {step}\n"))?;
+    }
+    cat.signal(Signal::SIGTERM)?;
+    let status = cat.wait()?.status;
+    ensure!(status == Status::Signal(15), "{status}");
+
+    let cat = home.command(&["cat"]).piped_input().spawn()?;
+    home.migrate(cat.pid(), to(2))?;
+    cat.write(b"bytes")?;
+    cat.close_input()?;
+    let output = cat.wait()?.expect_success()?;
+    ensure!(output.text() == "bytes", "{output}");
+    Ok(())
+}

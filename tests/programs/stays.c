@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Something that keeps a process at home: `stays KIND` sets it up, prints `ready`, and on SIGTERM checks
+ * that it is still well and prints PASS. `stays list` prints the kinds.
+ */
+#include "program.h"
+#include <linux/filter.h>
+#include <linux/io_uring.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static volatile sig_atomic_t ended;
+static volatile uint64_t *shared;
+static volatile int thread_ends;
+
+static void on_term(int signal) { (void)signal; ended = 1; }
+
+static void *count(void *argument)
+{
+	while (!thread_ends) {
+		++*(volatile uint64_t *)argument;
+		usleep(1000);
+	}
+	return NULL;
+}
+
+static pthread_t thread;
+static uint64_t counter;
+
+static void set_up_threads(void) { CHECK(pthread_create(&thread, NULL, count, &counter) == 0); }
+
+static void set_up_shared(void)
+{
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			++*shared, usleep(1000);
+	}
+}
+
+static void set_up_seccomp(void)
+{
+	struct sock_filter allow_all[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	struct sock_fprog program = { 1, allow_all };
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void set_up_realtime(void)
+{
+	struct sched_param parameter = { .sched_priority = 1 };
+
+	CHECK(sched_setscheduler(0, SCHED_FIFO, &parameter) == 0);
+}
+
+static void set_up_io_uring(void)
+{
+	struct io_uring_params parameters = { 0 };
+
+	CHECK(syscall(SYS_io_uring_setup, 4, &parameters) >= 0);
+}
+
+static void set_up_traced(void)
+{
+	pid_t parent = getpid(), tracer;
+	int ends[2];
+	char byte;
+
+	CHECK(pipe(ends) == 0);
+	/* Only some kernels know it, and only those need it. */
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	CHECK((tracer = fork()) >= 0);
+	if (!tracer) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (ptrace(PTRACE_SEIZE, parent, 0, 0) || write(ends[1], "t", 1) != 1)
+			_exit(1);
+		for (;;) {
+			int status;
+
+			/* Passes every signal on. */
+			if (waitpid(parent, &status, __WALL) != parent || !WIFSTOPPED(status))
+				_exit(0);
+			ptrace(PTRACE_CONT, parent, 0, status >> 16 ? 0 : WSTOPSIG(status));
+		}
+	}
+	CHECK(read(ends[0], &byte, 1) == 1);
+}
+
+static const struct kind {
+	const char *name;
+	void (*set_up)(void);
+} kinds[] = {
+	{ "threads", set_up_threads }, { "shared", set_up_shared }, { "seccomp", set_up_seccomp },
+	{ "realtime", set_up_realtime }, { "io_uring", set_up_io_uring }, { "traced", set_up_traced },
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+int main(int argc, char **argv)
+{
+	struct sigaction action = { .sa_handler = on_term };
+	size_t k;
+
+	if (argc != 2)
+		fail("usage: stays KIND|list");
+	if (!strcmp(argv[1], "list")) {
+		for (k = 0; k < KINDS; k++)
+			puts(kinds[k].name);
+		return 0;
+	}
+	for (k = 0; k < KINDS && strcmp(kinds[k].name, argv[1]); k++)
+		;
+	if (k == KINDS)
+		fail("no such kind: %s", argv[1]);
+	CHECK(sigaction(SIGTERM, &action, NULL) == 0);
+	kinds[k].set_up();
+	puts("ready");
+	fflush(stdout);
+	while (!ended) {
+		rounds_done++;
+		usleep(1000);
+	}
+	if (shared)
+		CHECK(*shared > 0);
+	if (kinds[k].set_up == set_up_threads) {
+		thread_ends = 1;
+		CHECK(pthread_join(thread, NULL) == 0 && counter > 0);
+	}
+	return pass();
+}
