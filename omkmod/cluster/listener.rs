@@ -3,9 +3,9 @@
 
 use crate::guest;
 use crate::link;
-use crate::omcore::wire::Kind;
+use crate::omcore::wire::{Kind, Reader};
 use crate::sys::socket::Socket;
-use crate::sys::thread;
+use crate::sys::{thread, vessel};
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::c_str;
 use kernel::prelude::*;
@@ -38,15 +38,42 @@ fn receive(sock: Socket) {
     let Some(cluster) = super::cluster() else { return };
     let Ok(mut link) = link::accept(cluster, sock) else { return };
     // A question, answered as often as it is asked, or a process that wants to come.
+    let mut clocks = Shift::default();
     loop {
         match link.recv() {
             Ok(f) if f.kind == Kind::Ping => {
+                clocks.sample(link.body());
                 if link.send(Kind::Pong, &[]).is_err() {
                     return;
                 }
             }
-            Ok(f) if f.kind == Kind::Move => return guest::arrive::arrive(cluster, link),
+            Ok(f) if f.kind == Kind::Move => return guest::arrive::arrive(cluster, link, clocks),
             _ => return,
         }
+    }
+}
+
+/// How far the clocks of the other end are ahead of ours, in ns. Each message took some time to come, so every sample is
+/// too small, and the largest is the best: it is short of the truth by the fastest message's latency. Clocks set that way
+/// never run ahead of home's, and a sleep that home timed never seems too short.
+#[derive(Default)]
+pub(crate) struct Shift {
+    best: Option<(i64, i64)>,
+}
+
+impl Shift {
+    /// Takes the other end's monotonic and boot clock from the beginning of a body.
+    pub(crate) fn sample(&mut self, body: &[u8]) {
+        let mut r = Reader::new(body);
+        let (Ok(monotonic), Ok(boottime)) = (r.u64(), r.u64()) else { return };
+        let (here_monotonic, here_boottime) = vessel::clocks();
+        let m = (monotonic as i64).wrapping_sub(here_monotonic as i64);
+        let b = (boottime as i64).wrapping_sub(here_boottime as i64);
+        self.best = Some(self.best.map_or((m, b), |(old_m, old_b)| (old_m.max(m), old_b.max(b))));
+    }
+
+    /// Monotonic and boot clock; 0 when nothing was said.
+    pub(crate) fn best(&self) -> (i64, i64) {
+        self.best.unwrap_or((0, 0))
     }
 }

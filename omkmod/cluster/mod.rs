@@ -6,7 +6,7 @@
 
 mod join;
 pub(crate) mod load;
-mod listener;
+pub(crate) mod listener;
 
 use crate::deputy::Deputy;
 use crate::guest::Guest;

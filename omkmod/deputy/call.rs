@@ -56,6 +56,7 @@ impl Deputy {
     }
 
     /// Takes apart a call frame; its pages go into the window.
+    #[inline(never)]
     fn take_call(&self, frame: Frame) -> Result<(Call, Regs)> {
         let mut list = KVec::new();
         let (call, regs) = self.link.with(|l| {
@@ -105,6 +106,7 @@ impl Deputy {
     }
 
     /// Runs it, again and again while an interruption had no reason the guest should see.
+    #[inline(never)]
     fn execute(&self, regs: &Regs, nr: u32, flags: &mut u64) -> Result<i64> {
         let mut run = nr;
         let mut regs = *regs;
@@ -139,6 +141,7 @@ impl Deputy {
     }
 
     /// Sends the result and every byte that changed.
+    #[inline(never)]
     fn reply(&self, call: &Call, ax: i64, flags: u64) -> Result {
         self.scratch.with(|s| {
             let out = &mut s.reply;

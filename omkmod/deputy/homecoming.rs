@@ -13,6 +13,7 @@ use kernel::prelude::*;
 
 impl Deputy {
     /// After a `Coming` frame. True: home. False: it could not be received, and is a guest as before.
+    #[inline(never)]
     pub(super) fn receive_home(&self) -> Result<bool> {
         let begun = task::now_ns();
         memory::unhook_all();

@@ -256,6 +256,7 @@ impl Deputy {
         Ok(())
     }
 
+    #[inline(never)]
     fn send_signal(&self, s: &Signal) -> Result {
         let number = self.signals_sent.fetch_add(1, Ordering::Relaxed) + 1;
         self.scratch.with(|x| x.unseen.push((number, *s), GFP_KERNEL))??;
@@ -269,6 +270,7 @@ impl Deputy {
 
     /// Stops the guest's computing. A guest that is in a call, or asks for a page, is as good as stopped; the
     /// call is served when this task goes on.
+    #[inline(never)]
     fn pause(&self) -> Result {
         self.say(Kind::Pause, &[])?;
         loop {
@@ -335,6 +337,7 @@ impl Deputy {
     }
 
     /// The guest faulted on pages of a mapped file.
+    #[inline(never)]
     fn file_pages(&self) -> Result {
         let (addr, n) = self.link.with(|l| {
             let mut r = Reader::new(l.body());
@@ -408,6 +411,7 @@ fn store_pages(l: &mut Link, frame: Frame) -> Result {
 }
 
 /// Lives as a deputy until the process is home or the link is gone. Gives a request that wants it elsewhere at once.
+#[inline(never)]
 pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Arc<Request>> {
     // The role owns a reference; this one must not be on the stack of a task that may die here.
     let me: *const Deputy = &*deputy;

@@ -3,6 +3,7 @@
 
 use super::Guest;
 use crate::sys::errno::{ECONNRESET, EPROTO};
+use crate::cluster::listener::Shift;
 use crate::cluster::{cluster, Cluster};
 use crate::link::Link;
 use crate::omcore::wire::{vma_flag, Kind, Vma};
@@ -27,7 +28,7 @@ fn refuse(link: &mut Link, r: &Refusal) {
 }
 
 /// At the door: after a `Move` frame.
-pub(crate) fn arrive(c: &Cluster, mut link: Link) {
+pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
     let admitted = Profile::take(link.body()).map_err(Refusal::from).and_then(|p| {
         if c.switches.block.load(Ordering::Relaxed) {
             return Err(Refusal::new(EBUSY, format_args!("it takes no guests (mosctl block)")));
@@ -38,9 +39,7 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link) {
         Ok(p) => p,
         Err(r) => return refuse(&mut link, &r),
     };
-    let (monotonic, boottime) = vessel::clocks();
-    let shift = |home: u64, here: u64| (home as i64).wrapping_sub(here as i64);
-    let (m, b) = (shift(profile.monotonic, monotonic), shift(profile.boottime, boottime));
+    let (m, b) = clocks.best();
     let home = link.peer;
     let started = vessel::start(m, b, move |exiting| {
         let mut link = link;

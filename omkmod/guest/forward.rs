@@ -131,6 +131,7 @@ fn word(args: [u64; 6], i: u8) -> u64 {
 }
 
 impl Guest {
+    #[inline(never)]
     pub(super) fn forward(&self, frame: &task::Frame, nr: u32, args: [u64; 6], class: Class) -> Result {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.restart_at_home.store(false, Ordering::Relaxed);

@@ -4,7 +4,7 @@
 use crate::link::bad;
 use crate::omcore::wire::{MmInfo, Reader, Writer};
 use crate::process::request::Refusal;
-use crate::sys::{memory, task, vessel};
+use crate::sys::{memory, task};
 use kernel::prelude::*;
 
 const RLIMIT_STACK: u32 = 3;
@@ -17,14 +17,11 @@ pub(crate) struct Profile {
     pub(crate) own_pid: i32,
     pub(crate) own_tid: i32,
     pub(crate) comm: [u8; 16],
-    /// Home's clocks when this was sent, ns.
-    pub(crate) monotonic: u64,
-    pub(crate) boottime: u64,
     /// Processor features of home, and size of its processor state.
     pub(crate) features: [u32; 8],
     pub(crate) xstate_size: u64,
     pub(crate) stack_limit: u64,
-    /// CPU time used so far.
+    /// Outline of its address space.
     pub(crate) mm: MmInfo,
 }
 
@@ -32,14 +29,11 @@ impl Profile {
     /// Of the current task.
     pub(crate) fn own() -> Profile {
         let (own_pid, own_tid) = task::own_ids();
-        let (monotonic, boottime) = vessel::clocks();
         Profile {
             pid: task::pid(),
             own_pid,
             own_tid,
             comm: task::comm(),
-            monotonic,
-            boottime,
             features: task::cpu_features(),
             xstate_size: task::xstate_size() as u64,
             stack_limit: task::rlimit(RLIMIT_STACK),
@@ -53,8 +47,6 @@ impl Profile {
         w.u32(self.own_pid as u32);
         w.u32(self.own_tid as u32);
         w.bytes(&self.comm);
-        w.u64(self.monotonic);
-        w.u64(self.boottime);
         for f in self.features {
             w.u32(f);
         }
@@ -72,8 +64,6 @@ impl Profile {
                 own_pid: r.u32()? as i32,
                 own_tid: r.u32()? as i32,
                 comm: r.array()?,
-                monotonic: r.u64()?,
-                boottime: r.u64()?,
                 features: {
                     let mut f = [0; 8];
                     for slot in &mut f {

@@ -37,6 +37,9 @@ static void role_gone(struct work_struct *work)
 	struct om_role *role = container_of(work, struct om_role, gone);
 
 	om_rust_role_gone(role->kind, role->owner, role->exit_code);
+	/* A deputy lives inside a work of run_work(), whose own reference died with the task. */
+	if (role->kind == OM_DEPUTY)
+		module_put(THIS_MODULE);
 	kfree_rcu(role, rcu);
 	module_put(THIS_MODULE);
 }

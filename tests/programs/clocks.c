@@ -25,7 +25,8 @@ int main(int argc, char **argv)
 	start(argc, argv);
 	do {
 		for (int i = 0; i < 3000; i++)
-			for (size_t c = 0; c < CLOCKS; c++) {
+			/* CPU clocks are asked for at home: fewer of those. */
+			for (size_t c = 0; c < (i % 100 ? 5 : CLOCKS); c++) {
 				int64_t time = now(clocks[c]);
 
 				if (time < last[c])
