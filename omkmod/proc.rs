@@ -20,6 +20,9 @@ use kernel::prelude::*;
 /// Version of module and protocol.
 pub(crate) const VERSION: &str = "0.1.0";
 
+/// Round trips of which `rtt` is the median.
+const RTT_SAMPLES: u64 = 301;
+
 /// The tree from load to unload. Fields are dropped in order, children first.
 pub(crate) struct Tree {
     _admin: Dir,
@@ -96,6 +99,11 @@ pub(crate) fn show(number: u8, arg: u32, out: &mut Text<'_>) -> Result {
                 let ip = c.membership().and_then(|m| m.ip_of(id)).ok_or(ENOENT)?;
                 let [a, b, c, d] = ip.to_be_bytes();
                 return done(writeln!(out, "{a}.{b}.{c}.{d}"));
+            }
+            if name == "rtt" {
+                // Asked anew each time: it is a measurement, of some tenths of a second.
+                let ns = crate::link::connect(c, id)?.measure(RTT_SAMPLES)?;
+                return done(writeln!(out, "{ns}"));
             }
             show_load(&load::of(id).ok_or(ENOENT)?, name, out)
         }

@@ -171,6 +171,9 @@ fn the_deputy_is_never_asked_for_what_breaks_it() {
     // MAP_SHARED and MAP_SHARED_VALIDATE, of memory and of a file
     for flags in [0x01, 0x03, 0x21, 0x8_0003] {
         assert_eq!(class_of("mmap", &[0, 4096, 3, flags]), Class::Home);
+        // Only to be read, of a file (not anonymous): home decides by what the file was opened for.
+        let class = if flags & 0x20 == 0 { Class::Memory } else { Class::Home };
+        assert_eq!(class_of("mmap", &[0, 4096, 1, flags]), class);
     }
 }
 

@@ -43,6 +43,11 @@ fn receive(sock: Socket) {
         match link.recv() {
             Ok(f) if f.kind == Kind::Ping => {
                 clocks.sample(link.body());
+                let echoes = Reader::new(link.body().get(16..).unwrap_or(&[])).u64().unwrap_or(0);
+                if echoes > 0 {
+                    let _ = link.echo(echoes.min(link::MAX_ECHOES));
+                    return;
+                }
                 if link.send(Kind::Pong, &[]).is_err() {
                     return;
                 }

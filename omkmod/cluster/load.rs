@@ -9,7 +9,7 @@ use crate::omcore::wire::{Reader, Writer};
 use crate::proc_hpc::value::Status;
 use crate::sys::socket::Socket;
 use crate::sys::{crypto, node, task, thread};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::c_str;
 use kernel::prelude::*;
 
@@ -36,7 +36,7 @@ pub(crate) struct Load {
     pub(crate) tmem: u64,
     /// In units of `sspeed`.
     pub(crate) speed: u64,
-    /// Per mille of CPU time used.
+    /// Percent of CPU time used in the last period.
     pub(crate) util: u64,
     /// Processors.
     pub(crate) cpus: u64,
@@ -74,11 +74,22 @@ impl Table {
     }
 }
 
+/// Percent of CPU time that this node used in the last period.
+static UTIL: AtomicU64 = AtomicU64::new(0);
+
+fn measure(last: &mut (u64, u64)) {
+    let (busy, total) = node::cputime();
+    let (b, t) = (busy.saturating_sub(last.0), total.saturating_sub(last.1));
+    if t > 0 {
+        UTIL.store((b.saturating_mul(100) / t).min(100), Ordering::Relaxed);
+    }
+    *last = (busy, total);
+}
+
 /// This node's own state.
 pub(crate) fn own() -> Load {
     let Some(c) = cluster() else { return Load::default() };
     let (rmem, mem, tmem) = node::memory();
-    let (busy, total) = node::cputime();
     let s = &c.switches;
     let mut status = Status::SELF;
     for (switch, bit) in
@@ -100,7 +111,7 @@ pub(crate) fn own() -> Load {
         rmem,
         tmem,
         speed: s.speed.load(Ordering::Relaxed),
-        util: (busy.saturating_mul(1000)).checked_div(total).unwrap_or(0),
+        util: UTIL.load(Ordering::Relaxed),
         cpus: node::cpus().into(),
         stamp: task::now_ns(),
         heard: task::now_ns(),
@@ -179,6 +190,7 @@ fn run(sock: &Socket) {
     let boot = crate::sys::node::realtime_ns();
     let mut next = 0;
     let mut buf = [0; LEN + 1];
+    let mut last = node::cputime();
     while !thread::should_stop() {
         let Some(c) = cluster() else { return };
         let Some(m) = c.membership() else {
@@ -188,6 +200,7 @@ fn run(sock: &Socket) {
         let now = task::now_ns();
         if now >= next {
             next = now + u64::from(PERIOD_MS) * 1_000_000;
+            measure(&mut last);
             if !c.switches.quiet.load(Ordering::Relaxed) {
                 if let Ok(message) = encode(&own(), boot, m.key()) {
                     tell(sock, &m, &message, &mut turn);

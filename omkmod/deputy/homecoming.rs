@@ -3,7 +3,6 @@
 
 use super::Deputy;
 use crate::sys::errno::EPROTO;
-use crate::cluster::cluster;
 use crate::omcore::wire::Kind;
 use crate::process::image::{self, Thread};
 use crate::process::records::Move;
@@ -12,9 +11,10 @@ use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 
 impl Deputy {
-    /// After a `Coming` frame. True: home. False: it could not be received, and is a guest as before.
+    /// After a `Coming` frame: the move, when the process is home. `None`: it could not be received, and is a guest as
+    /// before.
     #[inline(never)]
-    pub(super) fn receive_home(&self) -> Result<bool> {
+    pub(super) fn receive_home(&self) -> Result<Option<Move>> {
         let begun = task::now_ns();
         memory::unhook_all();
         let mut thread: Option<Thread> = None;
@@ -59,7 +59,7 @@ impl Deputy {
                 task::park();
                 memory::hook_all()?;
                 self.say(Kind::HomeFailed, &[])?;
-                return Ok(false);
+                return Ok(None);
             }
         };
         self.account_state(&t.state);
@@ -68,17 +68,12 @@ impl Deputy {
         self.confirm_signals(t.state.signals_seen);
         let _ = self.scratch.with(|x| x.unseen.iter().for_each(|(_, s)| task::requeue_signal(s)));
         let _ = self.say(Kind::HomeOk, &[]);
-        if let Some(c) = cluster() {
-            if let Ok(r) = c.records.lock().of(&self.task) {
-                r.add(Move {
-                    from: self.node,
-                    to: self.own_node,
-                    pages,
-                    frozen_ns: task::now_ns() - begun,
-                    calls: self.calls.load(Ordering::Relaxed),
-                });
-            }
-        }
-        Ok(true)
+        Ok(Some(Move {
+            from: self.node,
+            to: self.own_node,
+            pages,
+            frozen_ns: task::now_ns() - begun,
+            calls: self.calls.load(Ordering::Relaxed),
+        }))
     }
 }

@@ -15,6 +15,7 @@ use crate::link::{bad, Frame, Link};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
 use crate::process::image::Thread;
 use crate::process::journey::comm_text;
+use crate::process::records::Move;
 use crate::process::request::{Refusal, Request, Target};
 use crate::sys::task::{self, Role, Task, TaskCell};
 use crate::sys::{self, memory, Bytes, Signal};
@@ -60,7 +61,7 @@ struct Scratch {
 /// Why the loop ended.
 enum End {
     /// The process is whole again, here.
-    Home,
+    Home(Move),
     /// The link is gone.
     Lost(Error),
 }
@@ -168,8 +169,8 @@ impl Deputy {
             }
             match self.readable() {
                 Ok(true) => match self.frame() {
-                    Ok(true) => return End::Home,
-                    Ok(false) => continue,
+                    Ok(Some(m)) => return End::Home(m),
+                    Ok(None) => continue,
                     Err(e) => return End::Lost(e),
                 },
                 Ok(false) => {}
@@ -208,24 +209,24 @@ impl Deputy {
         self.link.with(|l| l.send(kind, parts))?
     }
 
-    /// Receives and serves one frame. True: the process has come home.
-    fn frame(&self) -> Result<bool> {
+    /// Receives and serves one frame. `Some`: the process has come home.
+    fn frame(&self) -> Result<Option<Move>> {
         let frame = self.link.with(|l| l.recv())??;
         self.serve(frame)
     }
 
-    fn serve(&self, frame: Frame) -> Result<bool> {
+    fn serve(&self, frame: Frame) -> Result<Option<Move>> {
         match frame.kind {
-            Kind::Call => self.call(frame).map(|()| false),
-            Kind::FileReq => self.file_pages().map(|()| false),
+            Kind::Call => self.call(frame).map(|()| None),
+            Kind::FileReq => self.file_pages().map(|()| None),
             Kind::Mask => {
                 let mask = self.link.with(|l| Reader::new(l.body()).u64().map_err(bad))??;
                 task::set_blocked(mask);
-                Ok(false)
+                Ok(None)
             }
             Kind::Coming => self.receive_home(),
             // A stop that was overtaken by a call of the guest.
-            Kind::Paused => Ok(false),
+            Kind::Paused => Ok(None),
             Kind::Refuse => {
                 let _ = self.link.with(|l| {
                     let (e, words) = crate::link::refusal(l);
@@ -382,6 +383,15 @@ impl Deputy {
         });
     }
 
+    /// Remembers a completed move.
+    pub(crate) fn record(&self, m: Move) {
+        if let Some(c) = cluster() {
+            if let Ok(r) = c.records.lock().of(&self.task) {
+                r.add(m);
+            }
+        }
+    }
+
     fn account(&self, utime: u64, stime: u64) {
         let u = utime.saturating_sub(self.cpu.0.swap(utime, Ordering::Relaxed));
         let s = stime.saturating_sub(self.cpu.1.swap(stime, Ordering::Relaxed));
@@ -410,9 +420,10 @@ fn store_pages(l: &mut Link, frame: Frame) -> Result {
     Ok(())
 }
 
-/// Lives as a deputy until the process is home or the link is gone. Gives a request that wants it elsewhere at once.
+/// Lives as a deputy until the process is home or the link is gone. A request that wants it elsewhere at once comes back
+/// together with the way home, which is the first half of that move.
 #[inline(never)]
-pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Arc<Request>> {
+pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Move)> {
     // The role owns a reference; this one must not be on the stack of a task that may die here.
     let me: *const Deputy = &*deputy;
     drop(deputy);
@@ -421,16 +432,21 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Arc<Request>> {
     let end = me.live();
     let request = me.request.lock().take();
     match end {
-        End::Home => {
-            me.uninstall();
-            let request = request?;
-            match request.target {
-                Target::Home => {
-                    request.finish(Ok(()));
-                    None
+        End::Home(m) => {
+            match request {
+                Some(request) if request.target != Target::Home => {
+                    me.uninstall();
+                    return Some((request, m));
                 }
-                Target::Node(_) => Some(request),
+                request => {
+                    me.record(m);
+                    me.uninstall();
+                    if let Some(request) = request {
+                        request.finish(Ok(()));
+                    }
+                }
             }
+            None
         }
         End::Lost(e) => {
             let n = e.to_errno();

@@ -25,6 +25,9 @@ pub(crate) const PATIENCE_MS: u32 = 60_000;
 /// For answers that depend on a user: a forwarded call may sleep for days. Only TCP's own keepalive ends this.
 pub(crate) const FOREVER: u32 = u32::MAX;
 
+/// Most bytes echoed in one measurement.
+pub(crate) const MAX_ECHOES: u64 = 10_000;
+
 /// Bytes read ahead from the socket.
 const READ_AHEAD: usize = 16 * 1024;
 
@@ -326,6 +329,32 @@ impl Link {
             self.take_bulk(waste.get_mut(..n).ok_or(EINVAL)?)?;
         }
         Ok(())
+    }
+
+    /// Sends back single bytes, without frames: the other end measures what the network itself takes.
+    pub(crate) fn echo(&mut self, n: u64) -> Result {
+        let mut byte = [0u8];
+        for _ in 0..n {
+            self.take(&mut byte, PATIENCE_MS)?;
+            self.push(&byte, false)?;
+        }
+        Ok(())
+    }
+
+    /// The other end of [`Link::echo`]: median round trip of one byte, in ns.
+    pub(crate) fn measure(&mut self, n: u64) -> Result<u64> {
+        let n = n.clamp(1, MAX_ECHOES);
+        self.send(Kind::Ping, &[&[0; 16], &n.to_le_bytes()])?;
+        let mut times = KVec::with_capacity(n as usize, GFP_KERNEL)?;
+        let mut byte = [1u8];
+        for _ in 0..n {
+            let begun = task::now_ns();
+            self.push(&byte, false)?;
+            self.take(&mut byte, PATIENCE_MS)?;
+            times.push(task::now_ns() - begun, GFP_KERNEL)?;
+        }
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().ok_or(EINVAL)
     }
 
     /// A frame of this kind must come next.

@@ -35,6 +35,9 @@ pub(crate) const REASONS: &[&str] = &[
     "it has secret memory mapped",
 ];
 
+/// Reasons that often hold for a moment only: the shared address space.
+pub(crate) const PASSING: u64 = 1 << 4;
+
 /// Writes one reason a line.
 pub(crate) fn write(bits: u64, out: &mut impl Write) -> core::fmt::Result {
     for (i, reason) in REASONS.iter().enumerate() {

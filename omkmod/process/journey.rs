@@ -20,6 +20,10 @@ use core::ffi::c_void;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+/// Reasons that may pass are looked at so often, so far apart.
+const PASSING_TRIES: u32 = 50;
+const PASSING_MS: u32 = 10;
+
 /// The fastest of so many messages tells the difference between the nodes' clocks.
 const CLOCK_SAMPLES: u32 = 4;
 
@@ -63,7 +67,15 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
 }
 
 fn check(c: &Cluster, task: &Task) -> Outcome<()> {
-    let bits = task.reasons();
+    let mut bits = task.reasons();
+    // Somebody who reads its memory map (ps, this file system) holds the address space for a moment, as a vfork does.
+    for _ in 0..PASSING_TRIES {
+        if bits & !cantmove::PASSING != 0 || bits == 0 {
+            break;
+        }
+        task::sleep_ms(PASSING_MS);
+        bits = task.reasons();
+    }
     if let Some(reason) = cantmove::first(bits) {
         return Err(Refusal::new(EOPNOTSUPP, format_args!("it cannot leave: {reason}")));
     }
@@ -90,8 +102,8 @@ pub(crate) unsafe extern "C" fn after_exec(number: *mut c_void, exiting: bool) {
 
 /// In the process itself: fulfils a request, and those that come while it is away.
 pub(crate) fn go(first: Arc<Request>) {
-    let mut next = Some(first);
-    while let Some(request) = next.take() {
+    let mut next = Some((first, None));
+    while let Some((request, so_far)) = next.take() {
         // Another request was faster: the deputy it made of us takes this one as well.
         if task::role().0 == Role::Deputy {
             let posted = cluster().and_then(|c| c.deputy(task::pid())).map(|d| d.post(request.clone()));
@@ -104,14 +116,18 @@ pub(crate) fn go(first: Arc<Request>) {
             request.finish(Ok(()));
             return;
         };
-        match leave(to) {
+        match leave(to, so_far) {
             Ok(deputy) => {
                 request.finish(Ok(()));
                 // What is on this stack is lost if the process dies while it is away: so nothing is.
                 drop(request);
-                next = deputy::run(deputy);
+                next = deputy::run(deputy).map(|(request, way_home)| (request, Some(way_home)));
             }
             Err(refusal) => {
+                if let Some(m) = so_far {
+                    // It got as far as home.
+                    remember(m);
+                }
                 pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
                 request.finish(Err(refusal));
             }
@@ -155,7 +171,7 @@ fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
 
 /// Not inlined: its stack must not lie under everything a deputy does later.
 #[inline(never)]
-fn leave(to: u16) -> Outcome<Arc<Deputy>> {
+fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     let c = cluster().ok_or(ENETDOWN)?;
     let m = c.membership().ok_or(ENETDOWN)?;
     let me = Task::find(task::own_ids().0).ok_or(ESRCH)?;
@@ -206,10 +222,22 @@ fn leave(to: u16) -> Outcome<Arc<Deputy>> {
         pr_warn!("pid {}: link to node {} lost at departure\n", deputy.pid, to);
     }
     let frozen_ns = task::now_ns() - begun;
-    if let Ok(r) = c.records.lock().of(&deputy.task) {
-        r.add(Move { from: m.own_id(), to, pages, frozen_ns, calls: 0 });
-    }
+    let before = so_far.unwrap_or(Move { from: m.own_id(), to, pages: 0, frozen_ns: 0, calls: 0 });
+    deputy.record(Move {
+        to,
+        pages: before.pages + pages,
+        frozen_ns: before.frozen_ns + frozen_ns,
+        ..before
+    });
     Ok(deputy)
+}
+
+/// A move of the current process.
+fn remember(m: Move) {
+    let (Some(c), Some(me)) = (cluster(), Task::find(task::own_ids().0)) else { return };
+    if let Ok(r) = c.records.lock().of(&me) {
+        r.add(m);
+    }
 }
 
 /// A command name for messages.

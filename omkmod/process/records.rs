@@ -7,7 +7,7 @@
 use crate::sys::{self, task::Task};
 use kernel::prelude::*;
 
-/// One completed move.
+/// One completed move; a hop from node to node, though it passes through home, is one.
 #[derive(Clone, Copy)]
 pub(crate) struct Move {
     pub(crate) from: u16,

@@ -56,6 +56,8 @@ struct om_mm {
 	void *owner;			/* of the Rust half; NULL once it is gone */
 	bool guest;
 	bool hooked;
+	unsigned long args_start, args_len;	/* home's copy of arguments and environment, for ps */
+	char *args;
 	struct xarray clean;		/* guest: pages that are still what the file at home says */
 	unsigned int nfiles, capfiles;
 	struct om_file *files;		/* what the file VMAs' own vm_ops were */
@@ -162,6 +164,7 @@ static void om_free(struct mmu_notifier *mn)
 	for (i = 0; i < m->nfiles; i++)
 		fput(m->files[i].file);
 	kvfree(m->files);
+	kvfree(m->args);
 	xa_destroy(&m->store);
 	xa_destroy(&m->clean);
 	kfree_rcu(m, rcu);
@@ -173,6 +176,28 @@ static const struct mmu_notifier_ops om_mn_ops = {
 	.release = om_release,
 	.free_notifier = om_free,
 };
+
+/*
+ * Registering a notifier gives up as soon as any signal is pending, and ours may have to wait until the process is
+ * back in user mode: they are put aside for the moment.
+ */
+static int register_undisturbed(struct om_mm *m)
+{
+	bool notify = false;
+	int ret, tries = 32;
+
+	do {
+		clear_thread_flag(TIF_SIGPENDING);
+		notify |= test_and_clear_thread_flag(TIF_NOTIFY_SIGNAL);
+		ret = mmu_notifier_register(&m->mn, current->mm);
+	} while (ret == -EINTR && --tries && !__fatal_signal_pending(current));
+	if (notify)
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
+	spin_lock_irq(&current->sighand->siglock);
+	recalc_sigpending();
+	spin_unlock_irq(&current->sighand->siglock);
+	return ret;
+}
 
 /* For current->mm; one at a time. An existing one (the process was away before) is used again. */
 int om_mm_attach(void *owner, bool guest)
@@ -197,7 +222,7 @@ int om_mm_attach(void *owner, bool guest)
 	m->owner = owner;
 	m->guest = guest;
 	m->mn.ops = &om_mn_ops;
-	ret = mmu_notifier_register(&m->mn, current->mm);
+	ret = register_undisturbed(m);
 	if (ret) {
 		module_put(THIS_MODULE);
 		kfree(m);
@@ -404,10 +429,40 @@ static vm_fault_t om_fault(struct vm_fault *vmf)
 	return VM_FAULT_RETRY;
 }
 
-/* For ps, gdb and /proc/PID/mem from outside: not while the memory is elsewhere. */
+/*
+ * For readers from outside (gdb, /proc/PID/mem): not while the memory is elsewhere. But ps shows the arguments, and must not
+ * need the network for each process: home keeps a copy of those.
+ */
 static int om_access(struct vm_area_struct *vma, unsigned long addr, void *buf, int len, int write)
 {
-	return -EFAULT;
+	struct om_mm *m = om_mm_find(vma->vm_mm);
+
+	if (!m || write || !m->args || addr < m->args_start || addr - m->args_start >= m->args_len)
+		return -EFAULT;
+	len = min_t(unsigned long, len, m->args_len - (addr - m->args_start));
+	memcpy(buf, m->args + (addr - m->args_start), len);
+	return len;
+}
+
+#define OM_ARGS_MAX (128ul << 10)
+
+/* While the memory is still here. A process without a copy only looks poorer in ps. */
+static void copy_args(struct om_mm *m)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long start = min(mm->arg_start, mm->env_start), end = max(mm->arg_end, mm->env_end);
+	char *args;
+
+	if (m->args || !start || end <= start)
+		return;
+	end = min(end, start + OM_ARGS_MAX);
+	args = kvmalloc(end - start, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!args)
+		return;
+	m->args_len = end - start - copy_from_user(args, (void __user *)start, end - start);
+	m->args_start = start;
+	smp_wmb();
+	m->args = args;
 }
 
 static const struct vm_operations_struct om_vm_ops = {
@@ -463,6 +518,8 @@ int om_hook_all(void)
 
 	if (!m)
 		return -ENOENT;
+	if (!m->hooked)
+		copy_args(m);
 	mmap_write_lock(mm);
 	{
 		VMA_ITERATOR(vmi, mm, 0);

@@ -66,7 +66,7 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "`{}`: {}", self.command, self.status)?;
+        write!(f, "`{}`: {}", brief(&self.command), self.status)?;
         for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             let text = String::from_utf8_lossy(text);
             if !text.trim().is_empty() {
@@ -74,6 +74,17 @@ impl fmt::Display for Output {
             }
         }
         Ok(())
+    }
+}
+
+/// As much of a command as is needed to know it again.
+fn brief(command: &str) -> String {
+    const LONGEST: usize = 160;
+    let words = command.strip_prefix("/bin/sh -c ").unwrap_or(command);
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
     }
 }
 

@@ -11,9 +11,9 @@ use anyhow::{bail, ensure, Context, Result};
 use nix::sys::signal::Signal;
 
 use crate::{
-    openmosix::{to, Destination, Move, HOME},
+    openmosix::{stations, to, Destination, Move, HOME},
     scenario::{shared, Scenario},
-    Cluster, Node, Process,
+    Cluster, Node, NodeId, Process,
 };
 
 /// Limit for one run of one program, however slow the machine.
@@ -188,12 +188,13 @@ impl Case {
             home.migrate(pid, *destination)?;
         }
         let moves = home.moves(pid)?;
-        let route: Vec<Destination> = moves.iter().map(|step| to(step.to.into())).collect();
         let expected = self.starts_at.iter().chain(self.route.iter().map(|(_, destination)| destination));
-        let expected: Vec<Destination> = expected
-            .map(|destination| if *destination == HOME { to(home.id()) } else { *destination })
-            .collect();
-        ensure!(route == expected, "it went to {route:?} instead of {expected:?}");
+        let expected = expected.map(|destination| match destination {
+            Destination::Node(node) => NodeId::from(*node),
+            Destination::Home => home.id(),
+        });
+        let expected: Vec<NodeId> = std::iter::once(home.id()).chain(expected).collect();
+        ensure!(stations(&moves, home.id()) == expected, "it went {moves:?} instead of {expected:?}");
         Ok((pid, moves))
     }
 
@@ -227,8 +228,8 @@ impl When {
 
 /// The route as people read it, such as `1→2→3→1`.
 pub fn route(moves: &[Move]) -> String {
-    let first = moves.first().map(|step| step.from.to_string());
-    first.into_iter().chain(moves.iter().map(|step| step.to.to_string())).collect::<Vec<_>>().join("→")
+    let home = moves.first().map_or(0, |step| step.from.into());
+    stations(moves, home).iter().map(NodeId::to_string).collect::<Vec<_>>().join("→")
 }
 
 /// The cases as scenarios.

@@ -77,7 +77,8 @@ impl KernelLog {
             asked |= line.contains(TASK_DUMP);
             is_complaint(line) && !(asked && line.contains("Call Trace"))
         })?;
-        let end = (first + AFTER).min(lines.len());
+        let dump = lines[first..].iter().position(|line| line.contains(TASK_DUMP)).unwrap_or(AFTER);
+        let end = (first + AFTER.min(dump)).min(lines.len());
         let mut excerpt = lines[first.saturating_sub(BEFORE)..end].join("\n");
         if end < lines.len() {
             excerpt.push_str(&format!("\n... {} more lines", lines.len() - end));

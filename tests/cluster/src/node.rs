@@ -10,7 +10,7 @@ use std::{
     process::Child,
     sync::{Arc, Mutex, MutexGuard, Weak},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{anyhow, bail, Context, Result};
@@ -68,7 +68,11 @@ impl Node {
 
     pub(crate) fn wait_up(&self, time_limit: Duration) -> Result<()> {
         if self.0.client.wait_greeting(time_limit)? {
-            return Ok(());
+            // Nodes have the same time, as the machines of a cluster should: QEMU starts their clocks at whole
+            // seconds.
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).context("this machine's clock")?;
+            let op = Op::SetTime { nanoseconds: now.as_nanos() as u64 };
+            return client::ask(self, op, time_limit).map(drop);
         }
         if self.is_running() {
             bail!(

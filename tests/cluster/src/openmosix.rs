@@ -127,3 +127,16 @@ impl Node {
         Ok(names.split_whitespace().filter_map(|name| name.parse().ok()).collect())
     }
 }
+
+/// The nodes where a process has been, from its moves. A hop between two nodes may pass through home, which
+/// is then no station.
+pub fn stations(moves: &[Move], home: NodeId) -> Vec<NodeId> {
+    let mut stations: Vec<NodeId> = moves.first().map(|step| step.from.into()).into_iter().collect();
+    for (index, step) in moves.iter().enumerate() {
+        let passes = NodeId::from(step.to) == home && index + 1 < moves.len();
+        if !passes {
+            stations.push(step.to.into());
+        }
+    }
+    stations
+}

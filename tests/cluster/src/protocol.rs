@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 
 /// Raised whenever a message changes, so that a stale agent binary is noticed at the greeting.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Name of the virtio-serial port.
 pub const PORT_NAME: &str = "openmosix.agent";
@@ -41,6 +41,8 @@ pub enum Op {
     ReadFile { path: String },
     /// Writes (`append: false` replaces) a file with the given mode. Answers: `Done`.
     WriteFile { path: String, data: Bytes, mode: u32, append: bool },
+    /// Sets the clock, in nanoseconds since 1970. Answers: `Done`.
+    SetTime { nanoseconds: u64 },
     /// Answers: `Done`.
     Ping,
 }

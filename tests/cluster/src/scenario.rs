@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{anyhow, Context, Error, Result};
 
 use crate::{
     artifacts::{self, Kernel},
@@ -100,7 +100,10 @@ impl Runner {
                 // Two clusters at a time would only be in each other's way.
                 self.shared = None;
                 let (builder, logs) = self.prepare(builder.clone());
-                builder.start().and_then(|mut cluster| judged(scenario, &mut cluster)).context(logs)
+                builder
+                    .start()
+                    .and_then(|mut cluster| judged(scenario, &mut cluster))
+                    .map_err(|e| with_place(e, &logs))
             }
         };
         Verdict { name: scenario.name.clone(), took: started.elapsed(), result }
@@ -111,27 +114,26 @@ impl Runner {
             Some(cluster) => cluster,
             None => {
                 let (builder, logs) = self.prepare(shared_cluster());
-                let cluster = builder.start().context(logs)?;
+                let cluster = builder.start().map_err(|e| with_place(e, &logs))?;
                 cluster.load_and_join()?;
                 cluster
             }
         };
-        let logs = place_of(cluster.logs());
-        judged(scenario, &mut cluster).context(logs)?;
+        let logs = cluster.logs().to_path_buf();
+        judged(scenario, &mut cluster).map_err(|e| with_place(e, &logs))?;
         self.shared = Some(cluster);
         Ok(())
     }
 
-    fn prepare(&mut self, builder: Builder) -> (Builder, String) {
+    fn prepare(&mut self, builder: Builder) -> (Builder, PathBuf) {
         self.clusters += 1;
         let logs = self.options.logs.join(format!("cluster{}", self.clusters));
-        let place = place_of(&logs);
-        (builder.kernel(self.options.kernel).keep_logs(logs), place)
+        (builder.kernel(self.options.kernel).keep_logs(&logs), logs)
     }
 }
 
-fn place_of(logs: &Path) -> String {
-    format!("kernel logs are in {}", logs.display())
+fn with_place(error: Error, logs: &Path) -> Error {
+    anyhow!("{error:#}\n(kernel logs are in {})", logs.display())
 }
 
 fn shared_cluster() -> Builder {

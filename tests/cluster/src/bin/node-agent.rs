@@ -241,7 +241,9 @@ fn serve() -> Result<()> {
         // A thread each: reading or writing a file of /proc may take as long as a migration. Standard
         // input and signals are done here so that they keep their order.
         match op {
-            Op::Stdin { .. } | Op::Signal { .. } | Op::Ping => carry_out(&port, &spawned, id, op),
+            Op::Stdin { .. } | Op::Signal { .. } | Op::SetTime { .. } | Op::Ping => {
+                carry_out(&port, &spawned, id, op)
+            }
             _ => drop(thread::spawn(move || carry_out(&port, &spawned, id, op))),
         }
     }
@@ -255,6 +257,7 @@ fn carry_out(port: &Port, spawned: &Spawned, id: u64, op: Op) {
         Op::Stdin { spawn, data, eof } => feed(spawned, spawn, data.0, eof),
         Op::ReadFile { path } => read_file(port, id, &path),
         Op::WriteFile { path, data, mode, append } => write_file(&path, &data.0, mode, append),
+        Op::SetTime { nanoseconds } => set_time(nanoseconds),
         Op::Ping => Ok(()),
     };
     match result {
@@ -319,6 +322,11 @@ fn feeder(mut stdin: File) -> mpsc::Sender<Vec<u8>> {
     let (sender, data) = mpsc::channel::<Vec<u8>>();
     thread::spawn(move || data.iter().try_for_each(|data| stdin.write_all(&data)));
     sender
+}
+
+fn set_time(nanoseconds: u64) -> Result<()> {
+    let time = nix::sys::time::TimeSpec::from_duration(Duration::from_nanos(nanoseconds));
+    nix::time::clock_settime(nix::time::ClockId::CLOCK_REALTIME, time).context("setting the clock")
 }
 
 fn read_file(port: &Port, id: u64, path: &str) -> Result<()> {
