@@ -29,7 +29,7 @@ PROGRAMS := tests/programs/build
 # Sources that the module is built from, for the copy that the debug kernel's module is built in.
 MODULE_SOURCES := Kbuild omkmod omcore proc_hpc
 
-.PHONY: all module module-debug tools static-tools programs install demo test bench soak clean \
+.PHONY: all module module-debug kping tools static-tools programs install demo test bench soak clean \
 	reference debug scenarios
 
 all: module tools
@@ -65,6 +65,10 @@ module-debug:
 		--exclude='*.cmd' --exclude='Module.symvers' --exclude='modules.order' --exclude='.*.d' $(MODULE_SOURCES) target/kmod-debug/
 	$(call kbuild,$(KDIR_DEBUG),$(CURDIR)/target/kmod-debug)
 
+# What `make bench` compares forwarded calls with.
+kping:
+	$(call kbuild,$(KDIR),$(CURDIR)/tests/programs/kping)
+
 # ---------------------------------------------------------------------------------------------- the tools
 
 tools: static-tools programs
@@ -82,7 +86,7 @@ programs:
 # ------------------------------------------------------------------------------------------- installation
 
 install: all
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) modules_install
 	install -D -m 755 target/release/omctl $(DESTDIR)$(PREFIX)/sbin/omctl
 	for name in mosctl migrate setpe mosrun; do ln -sf omctl $(DESTDIR)$(PREFIX)/sbin/$$name; done
 	mkdir -p $(DESTDIR)/usr/src/openmosix-$(VERSION)
@@ -98,7 +102,7 @@ install: all
 # Everything for the nodes; the kernel's directory is known only after it is built, hence the second make.
 reference:
 	scripts/bootstrap
-	kdir='$(GIVEN_KDIR)'; [ -n "$$kdir" ] || kdir=$$(tests/kernel/build) && $(MAKE) all KDIR=$$kdir
+	kdir='$(GIVEN_KDIR)'; [ -n "$$kdir" ] || kdir=$$(tests/kernel/build) && $(MAKE) all kping KDIR=$$kdir
 
 debug:
 	scripts/bootstrap --debug
@@ -126,6 +130,7 @@ soak: reference debug
 clean-module:
 	find $(MODULE_SOURCES) \( -name '*.o' -o -name '*.rmeta' -o -name '*.rsi' -o -name '.*.cmd' -o -name '.*.d' \) -delete
 	rm -f *.o *.ko *.mod *.mod.c .*.cmd Module.symvers modules.order
+	cd tests/programs/kping && rm -f *.o *.ko *.mod *.mod.c .*.cmd .*.o Module.symvers modules.order
 
 clean: clean-module
 	cargo clean

@@ -35,8 +35,17 @@ module! {
 /// The loaded module. Fields are dropped in order: first nobody can ask any more, then the cluster ends, then the hooks go.
 struct OpenMosix {
     _proc: proc::Tree,
+    _flush: Flush,
     _cluster: cluster::Holder,
     _hooks: Hooks,
+}
+
+struct Flush;
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        sys::flush();
+    }
 }
 
 struct Hooks;
@@ -54,6 +63,6 @@ impl kernel::Module for OpenMosix {
         let cluster = cluster::Holder::new()?;
         let proc = proc::Tree::new()?;
         pr_info!("version {} loaded; join a cluster with: omctl setpe -w -f /etc/openmosix.map\n", proc::VERSION);
-        Ok(OpenMosix { _proc: proc, _cluster: cluster, _hooks: hooks })
+        Ok(OpenMosix { _proc: proc, _flush: Flush, _cluster: cluster, _hooks: hooks })
     }
 }

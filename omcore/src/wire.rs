@@ -66,6 +66,11 @@ macro_rules! kinds {
     };
 }
 
+/// Largest body that carries changed bytes; what is longer goes in several.
+pub const CHANGES: usize = 2 << 20;
+/// Most changed bytes of one call, with their addresses: a window holds no more.
+pub const MAX_CHANGES: usize = 384 << 20;
+
 /// Bytes of the address list of a full batch, count first.
 const BATCH_BODY: usize = 16 + MAX_BATCH * 8;
 const BATCH_BULK: usize = MAX_BATCH * PAGE;
@@ -104,7 +109,9 @@ kinds! {
     /// A forwarded system call, with the pages it is known to read.
     Call = 48, 512 + MAX_CARRY * 8, MAX_CARRY * PAGE;
     /// Its result, and the bytes it changed.
-    Reply = 49, 16 << 20, 0;
+    Reply = 49, CHANGES, 0;
+    /// Bytes that a call changed, ahead of its reply, which they belong to.
+    Changes = 63, CHANGES, 0;
     /// The deputy needs pages of guest memory.
     PageReq = 50, 64, 0;
     /// Here they are, as far as they are here.

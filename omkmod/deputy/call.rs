@@ -20,6 +20,8 @@ const MADV_FREE: u64 = 8;
 /// Position of the third argument in [`Regs`].
 const DX: usize = 12;
 const ENOSYS: i64 = -38;
+/// Bytes of a [`Reply`].
+const REPLY_LEN: usize = 16;
 /// Most bytes of pages a call may fill without their having been sent.
 const MAX_FILL: u64 = 64 << 20;
 
@@ -146,12 +148,13 @@ impl Deputy {
         self.scratch.with(|s| {
             let out = &mut s.reply;
             sys::clear(out);
-            for v in [Reply { ax: ax as u64, flags }.ax, flags] {
-                out.extend_from_slice(&v.to_le_bytes(), GFP_KERNEL)?;
-            }
             let blank = (call.fill_start, call.fill_end);
             memory::collect_window(blank, |addr, old, new| {
                 let mut put = |at: u64, bytes: &[u8]| {
+                    if out.len() + bytes.len() + 12 > wire::CHANGES {
+                        self.link.with(|l| l.send(Kind::Changes, &[&*out]))??;
+                        sys::clear(out);
+                    }
                     out.extend_from_slice(&at.to_le_bytes(), GFP_KERNEL)?;
                     out.extend_from_slice(&(bytes.len() as u32).to_le_bytes(), GFP_KERNEL)?;
                     out.extend_from_slice(bytes, GFP_KERNEL)?;
@@ -177,8 +180,10 @@ impl Deputy {
                     }
                 }
             })?;
-            // Long replies go in several frames; the first carries the result.
-            self.link.with(|l| l.send(Kind::Reply, &[&*out]))?
+            let result = Reply { ax: ax as u64, flags };
+            let mut head = [0u8; REPLY_LEN];
+            result.put(&mut wire::Writer::new(&mut head));
+            self.link.with(|l| l.send(Kind::Reply, &[&head, &*out]))?
         })?
     }
 }

@@ -290,8 +290,9 @@ impl Deputy {
         }
     }
 
-    /// A page fault in the window: asks the guest for `n` pages at most, from `addr` on.
-    pub(crate) fn fetch(&self, addr: u64, n: u64) -> Result {
+    /// A page fault in the window: asks the guest for `n` pages at most, from `addr` on. `locked`: the mmap lock is held.
+    #[inline(never)]
+    pub(crate) fn fetch(&self, addr: u64, n: u64, locked: bool) -> Result {
         // Going on where the last fetch ended: twice as much; elsewhere: one page.
         let (next, last) = (self.ahead.0.load(Ordering::Relaxed), self.ahead.1.load(Ordering::Relaxed));
         let want = if addr == next { (last * 2).clamp(1, wire::MAX_BATCH as u64) } else { 1 }.min(n);
@@ -324,6 +325,9 @@ impl Deputy {
         }
         if memory::stored(addr) {
             return Ok(());
+        }
+        if locked {
+            return memory::store_failed(addr);
         }
         // The guest never touched it: a page of a file has what the file has, anything else cannot be had.
         let read = self.scratch.with(|s| {

@@ -2,6 +2,7 @@
 //! Forwarding a call: what it is known to read goes along, what it changed comes back.
 
 use super::{repeat, Guest};
+use crate::sys::errno::EPROTO;
 use crate::link::{bad, FOREVER};
 use crate::omcore::syscalls::{self, Arg, ArgUse, Class};
 use crate::omcore::wire::{self, reply_flag, Call, Kind, Reader, Writer};
@@ -11,6 +12,8 @@ use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 
 const PAGE: u64 = wire::PAGE as u64;
+/// Most bytes announced as to be filled; what a call fills beyond them is fetched first.
+const MAX_FILL: u64 = 64 << 20;
 /// Most pages carried; more are asked for by faults, in growing batches.
 const CARRY: usize = wire::MAX_CARRY;
 
@@ -40,7 +43,7 @@ impl Carry {
         let inner = (start.next_multiple_of(PAGE), end - end % PAGE);
         let alone = args.iter().filter(|a| **a >= start && **a < end).count() == 1;
         if self.fill.1 == 0 && inner.0 < inner.1 && alone {
-            self.fill = (inner.0, inner.1, start);
+            self.fill = (inner.0, inner.1.min(inner.0 + MAX_FILL), start);
         }
         self.add(start, len)
     }
@@ -204,15 +207,26 @@ impl Guest {
     }
 
     fn await_reply(&self) -> Result<(i64, u64)> {
+        let mut ahead = Bytes::new();
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+            if frame.kind == Kind::Changes {
+                // Kept until the reply: writing them may need home, which is busy until then.
+                self.link.with(|l| {
+                    if ahead.len() + l.body().len() > wire::MAX_CHANGES {
+                        return Err(EPROTO);
+                    }
+                    Ok(ahead.extend_from_slice(l.body(), GFP_KERNEL)?)
+                })??;
+                continue;
+            }
             if frame.kind != Kind::Reply {
                 self.heard(frame)?;
                 continue;
             }
             // Writing to memory may need the link: the body is held apart from it.
             let body = self.link.with(|l| l.take_body())?;
-            let result = apply(body.get(wire::HEADER_LEN..).unwrap_or(&[]));
+            let result = apply(&ahead, body.get(wire::HEADER_LEN..).unwrap_or(&[]));
             self.link.with(|l| l.return_body(body))?;
             return result;
         }
@@ -220,14 +234,20 @@ impl Guest {
 }
 
 /// Writes what the call changed.
-fn apply(body: &[u8]) -> Result<(i64, u64)> {
+fn apply(ahead: &[u8], body: &[u8]) -> Result<(i64, u64)> {
+    pieces(Reader::new(ahead))?;
     let mut r = Reader::new(body);
     let (ax, flags) = (r.u64().map_err(bad)?, r.u64().map_err(bad)?);
+    pieces(r)?;
+    Ok((ax as i64, flags))
+}
+
+fn pieces(mut r: Reader<'_>) -> Result {
     while r.remaining() > 0 {
         let addr = r.u64().map_err(bad)?;
         let len = r.u32().map_err(bad)? as usize;
         let bytes = r.bytes(len).map_err(bad)?;
         memory::write_user(addr, bytes)?;
     }
-    Ok((ax as i64, flags))
+    Ok(())
 }

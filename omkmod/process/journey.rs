@@ -38,6 +38,12 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
     let pid = task.pid();
     let request = Request::new(target)?;
     if let Some(d) = c.deputy(pid) {
+        if let Target::Node(to) = target {
+            // A hop begins with coming home: not for a node that does not answer.
+            if to != d.node {
+                drop(link::connect(c, to).map_err(|e| unreachable(to, e))?);
+            }
+        }
         d.post(request.clone())?;
         return request.wait();
     }
@@ -124,12 +130,19 @@ pub(crate) fn go(first: Arc<Request>) {
                 next = deputy::run(deputy).map(|(request, way_home)| (request, Some(way_home)));
             }
             Err(refusal) => {
-                if let Some(m) = so_far {
-                    // It got as far as home.
-                    remember(m);
-                }
                 pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
+                let Some(way_home) = so_far else {
+                    request.finish(Err(refusal));
+                    return;
+                };
+                // It was away and shall stay where it was: back to there.
+                let back = leave(way_home.from, so_far);
                 request.finish(Err(refusal));
+                drop(request);
+                match back {
+                    Ok(deputy) => next = deputy::run(deputy).map(|(request, way_home)| (request, Some(way_home))),
+                    Err(_) => remember(way_home),
+                }
             }
         }
     }
@@ -223,12 +236,14 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     }
     let frozen_ns = task::now_ns() - begun;
     let before = so_far.unwrap_or(Move { from: m.own_id(), to, pages: 0, frozen_ns: 0, calls: 0 });
-    deputy.record(Move {
-        to,
-        pages: before.pages + pages,
-        frozen_ns: before.frozen_ns + frozen_ns,
-        ..before
-    });
+    if before.from != to {
+        deputy.record(Move {
+            to,
+            pages: before.pages + pages,
+            frozen_ns: before.frozen_ns + frozen_ns,
+            ..before
+        });
+    }
     Ok(deputy)
 }
 

@@ -4,10 +4,13 @@
 use crate::link::bad;
 use crate::omcore::wire::{MmInfo, Reader, Writer};
 use crate::process::request::Refusal;
-use crate::sys::{memory, task};
+use crate::sys::{memory, node, task};
 use kernel::prelude::*;
 
 const RLIMIT_STACK: u32 = 3;
+
+/// Bytes that a node keeps for itself when it takes a guest in.
+const RESERVE: u64 = 16 << 20;
 
 /// Body of a `Move` frame.
 pub(crate) struct Profile {
@@ -21,6 +24,8 @@ pub(crate) struct Profile {
     pub(crate) features: [u32; 8],
     pub(crate) xstate_size: u64,
     pub(crate) stack_limit: u64,
+    /// Memory it uses, in pages: what has to fit.
+    pub(crate) pages: u64,
     /// Outline of its address space.
     pub(crate) mm: MmInfo,
 }
@@ -37,6 +42,7 @@ impl Profile {
             features: task::cpu_features(),
             xstate_size: task::xstate_size() as u64,
             stack_limit: task::rlimit(RLIMIT_STACK),
+            pages: memory::used(),
             mm: memory::info(),
         }
     }
@@ -52,6 +58,7 @@ impl Profile {
         }
         w.u64(self.xstate_size);
         w.u64(self.stack_limit);
+        w.u64(self.pages);
         self.mm.put(w);
     }
 
@@ -73,6 +80,7 @@ impl Profile {
                 },
                 xstate_size: r.u64()?,
                 stack_limit: r.u64()?,
+                pages: r.u64()?,
                 mm: MmInfo::take(&mut r)?,
             };
             if r.remaining() == 0 {
@@ -95,6 +103,15 @@ impl Profile {
                     format_args!("the target's processor lacks features of home's (word {i}: {missing:#x})"),
                 ));
             }
+        }
+        let (_, available, _) = node::memory();
+        let needed = self.pages.saturating_mul(4096);
+        if needed.saturating_add(RESERVE) > available {
+            let (needed, available) = (needed >> 20, available >> 20);
+            return Err(Refusal::new(
+                ENOMEM,
+                format_args!("it has {available} MiB of memory to be had, the process needs {needed} MiB"),
+            ));
         }
         let ours = task::xstate_size() as u64;
         if self.xstate_size == 0 || self.xstate_size > ours {

@@ -38,6 +38,8 @@ extern "C" {
     pub(super) fn om_role_set(kind: c_int, owner: *const c_void) -> c_int;
     pub(super) fn om_role_clear();
     pub(super) fn om_role_kind(task: *mut Opaque, owner: *mut *const c_void) -> c_int;
+    pub(super) fn om_roles_init() -> c_int;
+    pub(super) fn om_roles_flush();
     pub(super) fn om_roles_exit();
 
     // task.c
@@ -107,6 +109,7 @@ extern "C" {
     pub(super) fn om_mm_info_set(i: *const wire::MmInfo);
 
     // mm.c
+    pub(super) fn om_mm_used() -> u64;
     pub(super) fn om_mm_attach(owner: *const c_void, guest: bool) -> c_int;
     pub(super) fn om_mm_detach();
     pub(super) fn om_mm_exit();

@@ -84,6 +84,12 @@ pub(crate) fn set_info(i: &MmInfo) {
     unsafe { ffi::om_mm_info_set(i) };
 }
 
+/// Pages of private memory in use, swapped ones included.
+pub(crate) fn used() -> u64 {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_mm_used() }
+}
+
 /// The first mapping that travels and ends above `addr`.
 pub(crate) fn next_vma(addr: u64) -> Option<Vma> {
     let mut v = Vma::default();

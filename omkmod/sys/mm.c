@@ -69,8 +69,8 @@ static atomic_t mms_alive = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(mms_gone);
 static const struct vm_operations_struct om_vm_ops;
 
-/* From Rust: bring pages [addr, addr + n*PAGE_SIZE) into the store, at least the first; sleeps. */
-int om_rust_fetch(void *owner, bool guest, unsigned long addr, unsigned long n);
+/* From Rust: bring pages [addr, addr + n*PAGE_SIZE) into the store, at least the first; sleeps. `locked`: under mmap_lock. */
+int om_rust_fetch(void *owner, bool guest, unsigned long addr, unsigned long n, bool locked);
 
 struct om_mm *om_mm_find(struct mm_struct *mm)
 {
@@ -254,11 +254,13 @@ void om_mm_exit(void)
 	mmu_notifier_synchronize();
 	wait_event(mms_gone, !atomic_read(&mms_alive));
 	rcu_barrier();
+	/* Tails of our functions that were preempted after they gave their reference back. */
+	synchronize_rcu_tasks();
 }
 
 /* ---- the store ---- */
 
-#define OM_STORE_MAX (256ul << 10)	/* pages: 1 GiB of window at once */
+#define OM_STORE_MAX (64ul << 10)	/* pages: 256 MiB of window at once; a call that needs more ends short */
 
 static int store_put(struct om_mm *m, unsigned long addr, void *entry)
 {
@@ -408,7 +410,7 @@ static vm_fault_t om_fault(struct vm_fault *vmf)
 	n = fetch_room(m, vma, addr);
 	owner = m->owner;
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY)) {
-		ret = om_rust_fetch(owner, m->guest, addr, n);
+		ret = om_rust_fetch(owner, m->guest, addr, n, true);
 		if (ret)
 			return VM_FAULT_SIGBUS;
 		entry = xa_load(&m->store, addr >> PAGE_SHIFT);
@@ -423,7 +425,7 @@ static vm_fault_t om_fault(struct vm_fault *vmf)
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 	release_fault_lock(vmf);
-	ret = om_rust_fetch(owner, m->guest, addr, n);
+	ret = om_rust_fetch(owner, m->guest, addr, n, false);
 	if (ret && !om_store_has(addr))
 		om_store(addr, NULL, true);
 	return VM_FAULT_RETRY;
@@ -898,4 +900,12 @@ int om_file_page(unsigned long addr, u8 *out)
 		return -ENXIO;	/* behind the end of the file: SIGBUS */
 	memset(out + n, 0, PAGE_SIZE - n);
 	return 0;
+}
+
+/* Pages of private memory in use here or in swap. */
+u64 om_mm_used(void)
+{
+	struct mm_struct *mm = current->mm;
+
+	return get_mm_counter(mm, MM_ANONPAGES) + get_mm_counter(mm, MM_SWAPENTS);
 }

@@ -39,12 +39,26 @@ pub(crate) fn init() -> Result {
         return to_result(ret);
     }
     vessel::init()?;
+    // SAFETY: once, before anything has a role.
+    let roles = to_result(unsafe { ffi::om_roles_init() });
+    if roles.is_err() {
+        vessel::exit();
+        return roles;
+    }
     // SAFETY: the symbols have been found.
     let hooked = to_result(unsafe { ffi::om_hooks_init() });
     if hooked.is_err() {
+        // SAFETY: nothing has had a role.
+        unsafe { ffi::om_roles_exit() };
         vessel::exit();
     }
     hooked
+}
+
+/// At unload, before anything else ends: waits until everybody who died with a role has been cleared up after.
+pub(crate) fn flush() {
+    // SAFETY: after a successful init.
+    unsafe { ffi::om_roles_flush() };
 }
 
 /// Undoes [`init`]. Nothing has a role any more: each role holds a module reference.

@@ -305,9 +305,22 @@ static int branch_iterate(struct file *file, struct dir_context *ctx)
 	}
 }
 
+/* Not by way of .owner: the kernel warns when that refuses, as it does while the module is being unloaded. */
+static int branch_open(struct inode *inode, struct file *file)
+{
+	return try_module_get(THIS_MODULE) ? 0 : -ENODEV;
+}
+
+static int branch_release(struct inode *inode, struct file *file)
+{
+	module_put(THIS_MODULE);
+	return 0;
+}
+
 static const struct inode_operations branch_iops = { .lookup = branch_lookup };
 static const struct file_operations branch_fops = {
-	.owner = THIS_MODULE,
+	.open = branch_open,
+	.release = branch_release,
 	.read = generic_read_dir,
 	.iterate_shared = branch_iterate,
 	.llseek = generic_file_llseek,

@@ -4,7 +4,9 @@
  *
  * A role is set and cleared by its own task. If the task dies with a role, the exit probe takes it out
  * and a work item tells the Rust half, because a task that dies inside get_signal() or exit_group()
- * never returns to the code that would have cleaned up. Each role holds one module reference.
+ * never returns to the code that would have cleaned up. Each role holds one module reference, which is
+ * given back before the parent can hear of the death, so that nobody has to try rmmod twice; unloading
+ * flushes the works.
  */
 #include <linux/hashtable.h>
 #include <linux/module.h>
@@ -27,6 +29,7 @@ struct om_role {
 };
 
 static DEFINE_HASHTABLE(roles, 8);
+static struct workqueue_struct *gone_wq;
 static DEFINE_SPINLOCK(roles_lock);	/* leaf lock, taken with nothing else inside */
 
 /* From Rust: the task of this role has died; sleeping is allowed. */
@@ -37,11 +40,7 @@ static void role_gone(struct work_struct *work)
 	struct om_role *role = container_of(work, struct om_role, gone);
 
 	om_rust_role_gone(role->kind, role->owner, role->exit_code);
-	/* A deputy lives inside a work of run_work(), whose own reference died with the task. */
-	if (role->kind == OM_DEPUTY)
-		module_put(THIS_MODULE);
 	kfree_rcu(role, rcu);
-	module_put(THIS_MODULE);
 }
 
 int om_role_set(int kind, void *owner)
@@ -122,11 +121,27 @@ void om_role_exit(struct task_struct *task)
 	if (!role)
 		return;
 	role->exit_code = task->exit_code;
-	queue_work(system_unbound_wq, &role->gone);
+	queue_work(gone_wq, &role->gone);
+	/* A deputy lives inside a work of run_work(), whose own reference died with the task. */
+	if (role->kind == OM_DEPUTY)
+		module_put(THIS_MODULE);
+	module_put(THIS_MODULE);
 }
 
-/* Nothing has a role any more (each holds a module reference); wait for the last callbacks. */
+int om_roles_init(void)
+{
+	gone_wq = alloc_workqueue("openmosix", WQ_UNBOUND, 0);
+	return gone_wq ? 0 : -ENOMEM;
+}
+
+/* Nothing has a role any more; wait until the Rust half has heard of all that died with one. */
+void om_roles_flush(void)
+{
+	flush_workqueue(gone_wq);
+}
+
 void om_roles_exit(void)
 {
+	destroy_workqueue(gone_wq);
 	rcu_barrier();
 }

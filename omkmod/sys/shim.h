@@ -41,7 +41,7 @@ enum om_role_kind { OM_NONE, OM_DEPUTY, OM_GUEST, OM_ARMED };
 int om_role_set(int kind, void *owner);
 void om_role_clear(void);
 int om_role_kind(struct task_struct *task, void **owner);
-void om_roles_init(void);
+int om_roles_init(void);
 struct om_exit_work;
 
 /* mm.c */

@@ -584,13 +584,13 @@ unsafe extern "C" fn om_rust_role_gone(kind: c_int, owner: *mut c_void, exit_cod
 }
 
 #[no_mangle]
-unsafe extern "C" fn om_rust_fetch(owner: *const c_void, guest: bool, addr: u64, n: u64) -> c_int {
+unsafe extern "C" fn om_rust_fetch(owner: *const c_void, guest: bool, addr: u64, n: u64, locked: bool) -> c_int {
     let ret = if guest {
         // SAFETY: the fault is the guest's own; its role, and so its owner, lives.
         unsafe { crate::guest::from_owner(owner) }.fetch(addr, n)
     } else {
         // SAFETY: the fault is the deputy's own; its role, and so its owner, lives.
-        unsafe { crate::deputy::from_owner(owner) }.fetch(addr, n)
+        unsafe { crate::deputy::from_owner(owner) }.fetch(addr, n, locked)
     };
     ret.map_or_else(|e| e.to_errno(), |()| 0)
 }

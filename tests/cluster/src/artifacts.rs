@@ -72,6 +72,8 @@ pub fn contents(kind: Kernel) -> Result<initramfs::Contents> {
         agent,
         module: place("OM_MODULE", &project, module),
         tool: place("OM_OMCTL", &project, &format!("{STATIC_TOOLS}/omctl")),
+        kping: place("OM_KPING", &project, "tests/programs/kping/kping.ko")
+            .filter(|_| kind == Kernel::Reference),
         programs: place("OM_PROGRAMS", &project, "tests/programs/build"),
     })
 }

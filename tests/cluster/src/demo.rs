@@ -120,7 +120,7 @@ pub fn cases(size: Size) -> Vec<Case> {
             script: format!("tar cf - -C / {} 2> /dev/null | @ gzip -9 | wc -c > $OUT", size.tar),
             by: "",
             child: "gzip",
-            route: vec![(When::Read(300 << 10), to(3)), (When::Read(1500 << 10), HOME)],
+            route: vec![(When::Read(200 << 10), to(3)), (When::Read(600 << 10), HOME)],
             starts_at: None,
         },
         Case {

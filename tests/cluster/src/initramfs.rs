@@ -38,6 +38,8 @@ pub struct Contents {
     pub agent: PathBuf,
     /// Becomes `/openmosix.ko`.
     pub module: Option<PathBuf>,
+    /// Becomes `/kping.ko`.
+    pub kping: Option<PathBuf>,
     /// Statically linked `omctl`, becomes `/usr/sbin/omctl`.
     pub tool: Option<PathBuf>,
     /// Every file in it appears below `/programs`.
@@ -71,6 +73,9 @@ fn fill<W: Write>(contents: &Contents, archive: &mut Archive<W>) -> Result<()> {
     archive.directory("image/usr/sbin")?;
     if let Some(module) = &contents.module {
         archive.file("image/openmosix.ko", &read(module)?, 0o644)?;
+    }
+    if let Some(kping) = &contents.kping {
+        archive.file("image/kping.ko", &read(kping)?, 0o644)?;
     }
     if let Some(tool) = &contents.tool {
         archive.file("image/usr/sbin/omctl", &read(tool)?, 0o755)?;

@@ -14,6 +14,8 @@ use cluster::{
 };
 
 const PORT: &str = "7000";
+/// Round trips, and calls, in one measurement.
+const PINGS: u64 = 2000;
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Measures on two QEMU nodes of this machine. Absolute times are those of an emulated processor; look at
@@ -82,10 +84,19 @@ impl Bench<'_> {
         }
     }
 
-    fn ping_us(&self) -> Result<f64> {
-        let count = 2000;
-        let words = ["/programs/netping", "ping", "10.77.0.2", PORT, &count.to_string()];
-        Ok(nanoseconds(self.home().command(&words))? / count as f64 / 1e3)
+    /// A round trip of one byte between two sockets of programs.
+    fn program_ping_us(&self) -> Result<f64> {
+        let words = ["/programs/netping", "ping", "10.77.0.2", PORT, &PINGS.to_string()];
+        Ok(nanoseconds(self.home().command(&words))? / PINGS as f64 / 1e3)
+    }
+
+    /// A round trip of one byte between two sockets of kernels.
+    fn kernel_ping_us(&self) -> Result<f64> {
+        let script = format!(
+            "insmod /kping.ko target=10.77.0.2 count={PINGS} &&
+             cat /sys/module/kping/parameters/nanoseconds && rmmod kping"
+        );
+        Ok(nanoseconds(self.home().shell(&script))? / PINGS as f64 / 1e3)
     }
 
     fn call_ns(&self, kind: &str, count: u64, away: bool) -> Result<f64> {
@@ -98,17 +109,15 @@ impl Bench<'_> {
     }
 
     fn forwarded_calls(&self) -> Result<()> {
-        for (kind, what) in [("lseek", "forwarded lseek"), ("pread", "forwarded pread of 4 KB")] {
-            let figures = self.both(|| Ok(self.call_ns(kind, 2000, true)? / 1e3), || self.ping_us())?;
-            self.report(
-                what,
-                "us",
-                figures,
-                "round trip of one byte between two TCP sockets of programs",
-                "1.3",
-            );
-        }
-        Ok(())
+        self.cluster.node(2).sh("insmod /kping.ko").context("build it with `make kping KDIR=...`")?;
+        let call = |kind| move || Ok(self.call_ns(kind, PINGS, true)? / 1e3);
+        let ping = "one byte there and back between in-kernel TCP sockets";
+        let kernel = || self.kernel_ping_us();
+        self.report("forwarded lseek", "us", self.both(call("lseek"), kernel)?, ping, "1.3");
+        self.report("forwarded pread of 4 KB", "us", self.both(call("pread"), kernel)?, ping, "-");
+        let ping = "one byte there and back between TCP sockets of programs";
+        self.report("forwarded lseek", "us", self.both(call("lseek"), || self.program_ping_us())?, ping, "-");
+        self.cluster.node(2).sh("rmmod kping").map(drop)
     }
 
     fn local_work(&self) -> Result<()> {
