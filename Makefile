@@ -130,7 +130,7 @@ soak: reference debug
 clean-module:
 	find $(MODULE_SOURCES) \( -name '*.o' -o -name '*.rmeta' -o -name '*.rsi' -o -name '.*.cmd' -o -name '.*.d' \) -delete
 	rm -f *.o *.ko *.mod *.mod.c .*.cmd Module.symvers modules.order
-	cd tests/programs/kping && rm -f *.o *.ko *.mod *.mod.c .*.cmd .*.o Module.symvers modules.order
+	if [ -d tests/programs/kping ]; then cd tests/programs/kping && rm -f *.o *.ko *.mod *.mod.c .*.cmd .*.o Module.symvers modules.order; fi
 
 clean: clean-module
 	cargo clean

@@ -415,6 +415,8 @@ record! {
         calls,
         /// Signals received from home, so that home knows which were under way.
         signals_seen,
+        /// The monotonic clock as the process saw it last, ns.
+        monotonic,
         /// How many signals follow.
         nsigs,
         /// How many bytes of processor state follow.

@@ -6,11 +6,30 @@ use crate::sys::errno::EPROTO;
 use crate::omcore::wire::Kind;
 use crate::process::image::{self, Thread};
 use crate::process::records::Move;
-use crate::sys::{memory, task};
+use crate::sys::{memory, task, vessel};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 
+/// Longest wait for this node's clock to reach what the process has seen elsewhere.
+const MAX_DRIFT_MS: u64 = 5000;
+
 impl Deputy {
+    /// Clocks of two nodes do not run equally fast. Time must not go back for the process, so it waits here for the
+    /// difference that has come up while it was away.
+    fn wait_for_clock(&self, seen: u64) {
+        let ahead_ms = seen.saturating_sub(vessel::clocks().0).div_ceil(1_000_000);
+        if ahead_ms > MAX_DRIFT_MS {
+            pr_warn!(
+                "pid {}: the clock of node {} is {} ms ahead; time goes back for the process\n",
+                self.pid,
+                self.node,
+                ahead_ms
+            );
+        } else if ahead_ms > 0 {
+            task::sleep_ms(ahead_ms as u32);
+        }
+    }
+
     /// After a `Coming` frame: the move, when the process is home. `None`: it could not be received, and is a guest as
     /// before.
     #[inline(never)]
@@ -63,6 +82,7 @@ impl Deputy {
             }
         };
         self.account_state(&t.state);
+        self.wait_for_clock(t.state.monotonic);
         t.requeue();
         // Signals that crossed with the process on the way.
         self.confirm_signals(t.state.signals_seen);

@@ -58,6 +58,20 @@ static bool not_last(struct callback_head *head)
 	       !task_work_add(current, head, TWA_RESUME);
 }
 
+/*
+ * At the end of everything that may have changed this task's registers: a call whose result asks for a restart is decided
+ * on the way out, by the kernel's own logic, which only looks when it believes that a signal is pending.
+ */
+void om_restart_check(void)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	if (current->flags & PF_EXITING)
+		return;
+	if ((long)regs->orig_ax >= 0 && (long)regs->ax <= -ERESTARTSYS && (long)regs->ax >= -ERESTART_RESTARTBLOCK)
+		set_thread_flag(TIF_SIGPENDING);
+}
+
 static void run_work(struct callback_head *head)
 {
 	struct om_work *w = container_of(head, struct om_work, work);
@@ -68,6 +82,7 @@ static void run_work(struct callback_head *head)
 		return;
 	kfree(w);
 	fn(data, current->flags & PF_EXITING);
+	om_restart_check();
 	module_put(THIS_MODULE);
 }
 
@@ -104,6 +119,7 @@ static void kick_run(struct callback_head *head)
 	smp_mb__after_atomic();
 	if (!(current->flags & PF_EXITING))
 		kick->fn(kick->data);
+	om_restart_check();
 	/* The kick's owner holds the module through its role; nothing of ours runs after this return. */
 }
 
@@ -378,8 +394,7 @@ void om_regs_get(u64 *out)
 
 /*
  * Registers from the wire become this task's own: selectors and flags as sigreturn would allow
- * them, addresses in the lower half, ax and orig_ax raw. A result that asks for a restart makes the
- * kernel's own logic decide on the way out.
+ * them, addresses in the lower half, ax and orig_ax raw: see om_restart_check().
  */
 int om_regs_set(const u64 *in)
 {
@@ -394,8 +409,6 @@ int om_regs_set(const u64 *in)
 	if ((long)regs.orig_ax < -1 || regs.orig_ax > 0xffffffff)
 		regs.orig_ax = -1;
 	*real = regs;
-	if ((long)regs.orig_ax >= 0 && (long)regs.ax <= -ERESTARTSYS && (long)regs.ax >= -ERESTART_RESTARTBLOCK)
-		set_thread_flag(TIF_SIGPENDING);
 	return 0;
 }
 
@@ -486,6 +499,16 @@ long om_syscall_forwarded(const u64 *guest_regs, unsigned int nr)
 
 /* ---- what a thread has besides memory and registers ---- */
 
+/* What this task's namespace adds to the monotonic clock. */
+static s64 timens_shift(void)
+{
+#ifdef CONFIG_TIME_NS
+	return timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
+#else
+	return 0;
+#endif
+}
+
 void om_state_get(struct om_state *s)
 {
 	preempt_disable();
@@ -493,6 +516,7 @@ void om_state_get(struct om_state *s)
 	rdmsrl(MSR_KERNEL_GS_BASE, s->gsbase);
 	s->pkru = cpu_feature_enabled(X86_FEATURE_OSPKE) ? read_pkru() : 0;
 	preempt_enable();
+	s->monotonic = ktime_get_ns() + timens_shift();
 	s->blocked = current->blocked.sig[0];
 	s->restore_mask = test_restore_sigmask();
 	s->saved_mask = s->restore_mask ? current->saved_sigmask.sig[0] : 0;

@@ -26,6 +26,7 @@ struct om_state {
 	u64 pkru;
 	u64 utime, stime;
 	u64 calls, signals_seen;
+	u64 monotonic;
 	u64 nsigs;
 	u64 xstate_len;
 };
@@ -50,6 +51,7 @@ struct om_kick {
 
 void om_kick_init(struct om_kick *kick, void (*fn)(void *), void *data);
 void om_kick_now(struct om_kick *kick);
+void om_restart_check(void);
 
 void om_armed_exec(struct task_struct *task);
 void om_guest_signal(int sig, struct task_struct *task);

@@ -87,6 +87,7 @@ static void vessel_run(struct callback_head *head)
 
 	kfree(v);
 	fn(data, current->flags & PF_EXITING);
+	om_restart_check();
 	module_put(THIS_MODULE);
 }
 
