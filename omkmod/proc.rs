@@ -150,7 +150,7 @@ fn show_node(c: &Cluster, name: &str, out: &mut Text<'_>) -> Result {
 
 fn show_guest(c: &Cluster, pid: i32, name: &str, out: &mut Text<'_>) -> Result {
     let g = c.guest(pid).ok_or(ENOENT)?;
-    let task = Task::find(pid).ok_or(ENOENT)?;
+    let task = Task::find_global(pid).ok_or(ENOENT)?;
     done(match name {
         "from" => writeln!(out, "{}", g.home),
         "identity" => writeln!(out, "node {} pid {} ({})", g.home, g.home_pid, journey::comm_text(&g.comm)),

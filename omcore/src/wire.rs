@@ -109,7 +109,7 @@ kinds! {
     /// A forwarded system call, with the pages it is known to read.
     Call = 48, 512 + MAX_CARRY * 8, MAX_CARRY * PAGE;
     /// Its result, and the bytes it changed.
-    Reply = 49, CHANGES, 0;
+    Reply = 49, CHANGES + 16, 0;
     /// Bytes that a call changed, ahead of its reply, which they belong to.
     Changes = 63, CHANGES, 0;
     /// The deputy needs pages of guest memory.
@@ -515,6 +515,16 @@ pub fn take_vma(r: &mut Reader<'_>, after: u64) -> Result<Vma, WireError> {
         return Err(WireError::BadValue);
     }
     Ok(v)
+}
+
+/// Bytes that [`diff`] would take on the wire: 12 for each piece, and the piece.
+pub fn diff_len(old: &[u8], new: &[u8]) -> usize {
+    let mut total = 0;
+    diff(0, old, new, |_, piece| {
+        total += 12 + piece.len();
+        true
+    });
+    total
 }
 
 /// Appends the pieces in which `new` differs from `old` (same length) to `out` through `emit(address, bytes)`.

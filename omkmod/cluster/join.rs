@@ -106,8 +106,9 @@ impl Cluster {
             if !force {
                 return Err(e);
             }
+            // Whoever is still away or here goes on with the link it has, and ends when that does.
         }
-        self.quit(true, why)?;
+        self.stop();
         pr_info!("configuration disabled\n");
         Ok(())
     }

@@ -71,6 +71,10 @@ impl Shift {
     pub(crate) fn sample(&mut self, body: &[u8]) {
         let mut r = Reader::new(body);
         let (Ok(monotonic), Ok(boottime)) = (r.u64(), r.u64()) else { return };
+        // Nobody has been up for seventy years; a time namespace could not hold it either.
+        if monotonic >> 61 != 0 || boottime >> 61 != 0 {
+            return;
+        }
         let (here_monotonic, here_boottime) = vessel::clocks();
         let m = (monotonic as i64).wrapping_sub(here_monotonic as i64);
         let b = (boottime as i64).wrapping_sub(here_boottime as i64);

@@ -42,7 +42,7 @@ impl Deputy {
             let class = syscalls::refine(nr, args);
             match class {
                 Class::Forwarded | Class::Cached | Class::Memory | Class::Signal | Class::Exit | Class::Restart => {
-                    self.execute(&regs, nr, &mut flags)?
+                    self.execute(&regs, nr, class, &mut flags)?
                 }
                 Class::Local | Class::SigReturn | Class::Life | Class::Home => ENOSYS,
             }
@@ -96,20 +96,14 @@ impl Deputy {
             if end - start > MAX_FILL {
                 return Err(EPROTO);
             }
-            let mut at = start;
-            while at < end {
-                if !memory::stored(at) {
-                    memory::store_blank(at)?;
-                }
-                at += wire::PAGE as u64;
-            }
         }
+        memory::set_blank(start, end);
         Ok((call, regs))
     }
 
     /// Runs it, again and again while an interruption had no reason the guest should see.
     #[inline(never)]
-    fn execute(&self, regs: &Regs, nr: u32, flags: &mut u64) -> Result<i64> {
+    fn execute(&self, regs: &Regs, nr: u32, class: Class, flags: &mut u64) -> Result<i64> {
         let mut run = nr;
         let mut regs = *regs;
         if nr == NR_MADVISE {
@@ -123,8 +117,11 @@ impl Deputy {
             let ax = task::syscall_for(regs, run);
             let sent = self.signals_sent.load(Ordering::Relaxed);
             if !is_restart(ax) {
-                // A signal that the call itself caused is handled before it returns.
-                self.signals(false)?;
+                // A signal that the call itself caused is handled before it returns; but what the call said about
+                // signals must be known at the guest first.
+                if class != Class::Signal {
+                    self.signals(false)?;
+                }
                 return Ok(ax);
             }
             self.signals(false)?;
@@ -162,6 +159,10 @@ impl Deputy {
                 };
                 match old {
                     Some(old) => {
+                        if wire::diff_len(old, new) > wire::PAGE {
+                            // Changes so scattered that the page itself is shorter.
+                            return put(addr, new);
+                        }
                         let mut result = Ok(());
                         wire::diff(addr, old, new, |at, bytes| {
                             result = put(at, bytes);

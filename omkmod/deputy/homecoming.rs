@@ -6,6 +6,7 @@ use crate::sys::errno::EPROTO;
 use crate::omcore::wire::Kind;
 use crate::process::image::{self, Thread};
 use crate::process::records::Move;
+use crate::process::request::Refusal;
 use crate::sys::{memory, task, vessel};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
@@ -48,7 +49,7 @@ impl Deputy {
                 },
                 Kind::Pages if failed.is_none() => match self.link.with(|l| image::take_pages(l, frame))? {
                     Ok(n) => pages += n,
-                    Err(e) if e == ENOMEM => failed = Some(e),
+                    Err(e) if e == ENOMEM || e == EFAULT => failed = Some(e),
                     Err(e) => return Err(e),
                 },
                 Kind::Pages => {}
@@ -78,6 +79,10 @@ impl Deputy {
                 task::park();
                 memory::hook_all()?;
                 self.say(Kind::HomeFailed, &[])?;
+                self.requested.store(0, Ordering::Relaxed);
+                if let Some(r) = self.request.lock().take() {
+                    r.finish(Err(Refusal::new(e, format_args!("home could not receive it (error {n}); it stays where it is"))));
+                }
                 return Ok(None);
             }
         };

@@ -48,6 +48,8 @@ pub(crate) struct Deputy {
     /// The last address asked for, and how many pages: a reader going on there asks for more.
     ahead: (AtomicU64, AtomicU64),
     broken: AtomicBool,
+    /// It takes no requests any more; changed under `request`.
+    closed: AtomicBool,
 }
 
 /// Buffers that are used again and again.
@@ -57,6 +59,9 @@ struct Scratch {
     /// Signals sent that the guest has not confirmed, with their numbers.
     unseen: KVec<(u64, Signal)>,
 }
+
+/// Most signals under way to a guest.
+const MAX_UNSEEN: usize = 4096;
 
 /// Why the loop ended.
 enum End {
@@ -91,6 +96,7 @@ impl Deputy {
                 cpu: (AtomicU64::new(0), AtomicU64::new(0)),
                 ahead: (AtomicU64::new(0), AtomicU64::new(0)),
                 broken: AtomicBool::new(false),
+                closed: AtomicBool::new(false),
             }),
             GFP_KERNEL,
         )
@@ -142,6 +148,9 @@ impl Deputy {
         }
         {
             let mut slot = self.request.lock();
+            if self.closed.load(Ordering::Relaxed) {
+                return Err(Refusal::new(EAGAIN, format_args!("it has just come home: ask again")));
+            }
             if slot.is_some() {
                 return Err(Refusal::new(EBUSY, format_args!("it is being moved already")));
             }
@@ -220,8 +229,12 @@ impl Deputy {
             Kind::Call => self.call(frame).map(|()| None),
             Kind::FileReq => self.file_pages().map(|()| None),
             Kind::Mask => {
-                let mask = self.link.with(|l| Reader::new(l.body()).u64().map_err(bad))??;
+                let (mask, seen) = self.link.with(|l| {
+                    let mut r = Reader::new(l.body());
+                    Ok::<_, Error>((r.u64().map_err(bad)?, r.u64().map_err(bad)?))
+                })??;
                 task::set_blocked(mask);
+                self.confirm_signals(seen);
                 Ok(None)
             }
             Kind::Coming => self.receive_home(),
@@ -244,8 +257,9 @@ impl Deputy {
     fn signals(&self, idle: bool) -> Result {
         while task::signal_pending() {
             let stopping = idle && task::stop_pending();
-            if stopping {
-                self.pause()?;
+            // A guest that has begun to say something is heard out first: the signal stays pending, and interrupts a call.
+            if stopping && !self.pause()? {
+                return Ok(());
             }
             if let Some(s) = task::take_signal() {
                 self.send_signal(&s)?;
@@ -260,7 +274,13 @@ impl Deputy {
     #[inline(never)]
     fn send_signal(&self, s: &Signal) -> Result {
         let number = self.signals_sent.fetch_add(1, Ordering::Relaxed) + 1;
-        self.scratch.with(|x| x.unseen.push((number, *s), GFP_KERNEL))??;
+        self.scratch.with(|x| {
+            // Handlers confirm when they return: so many at once are not a program's doing.
+            if x.unseen.len() >= MAX_UNSEEN {
+                return Err(EPROTO);
+            }
+            Ok(x.unseen.push((number, *s), GFP_KERNEL)?)
+        })??;
         let mut body = [0u8; 24 + wire::SIGINFO_LEN];
         let mut w = Writer::new(&mut body);
         wire::Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask }.put(&mut w);
@@ -269,10 +289,9 @@ impl Deputy {
         self.say(Kind::Signal, &[&body])
     }
 
-    /// Stops the guest's computing. A guest that is in a call, or asks for a page, is as good as stopped; the
-    /// call is served when this task goes on.
+    /// Stops the guest's computing. False: it is in a call or on its way home, which comes first.
     #[inline(never)]
-    fn pause(&self) -> Result {
+    fn pause(&self) -> Result<bool> {
         self.say(Kind::Pause, &[])?;
         loop {
             // Not taken: a frame that starts a call must wait until after the stop.
@@ -280,12 +299,15 @@ impl Deputy {
             match next {
                 Kind::Paused => {
                     self.frame()?;
-                    return Ok(());
+                    return Ok(true);
                 }
                 Kind::Mask | Kind::FileReq => {
                     self.frame()?;
                 }
-                _ => return Ok(()),
+                _ => {
+                    self.say(Kind::Resume, &[])?;
+                    return Ok(false);
+                }
             }
         }
     }
@@ -379,11 +401,8 @@ impl Deputy {
     /// The guest has seen this many signals: the others are still under way.
     fn confirm_signals(&self, seen: u64) {
         let _ = self.scratch.with(|x| {
-            while x.unseen.first().is_some_and(|(n, _)| *n <= seen) {
-                x.unseen.rotate_left(1);
-                let last = x.unseen.len() - 1;
-                let _ = sys::swap_remove(&mut x.unseen, last);
-            }
+            let confirmed = x.unseen.partition_point(|(n, _)| *n <= seen);
+            sys::drop_front(&mut x.unseen, confirmed);
         });
     }
 
@@ -417,8 +436,12 @@ fn store_pages(l: &mut Link, frame: Frame) -> Result {
     let mut page = KBox::new([0u8; wire::PAGE], GFP_KERNEL)?;
     for addr in list.get(..n).ok_or(EPROTO)? {
         l.take_bulk(&mut *page)?;
-        if !memory::stored(*addr) {
-            memory::store(*addr, &page)?;
+        // Without room the call ends short: the page it wants now is not to be had, the others can wait.
+        if !memory::stored(*addr) && memory::store(*addr, &page).is_err() {
+            if list.first() == Some(addr) {
+                memory::store_failed(*addr)?;
+            }
+            return l.skip_bulk();
         }
     }
     Ok(())
@@ -434,7 +457,11 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Move)> {
     // SAFETY: the role's reference is given up only below, or by `gone` after this task died.
     let me = unsafe { &*me };
     let end = me.live();
-    let request = me.request.lock().take();
+    let request = {
+        let mut slot = me.request.lock();
+        me.closed.store(true, Ordering::Relaxed);
+        slot.take()
+    };
     match end {
         End::Home(m) => {
             match request {
@@ -464,6 +491,7 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Move)> {
             if let Some(r) = request {
                 r.finish(Err(Refusal::new(EPIPE, format_args!("the link was lost; the process has ended"))));
             }
+            me.uninstall();
             task::kill_self();
             None
         }

@@ -167,10 +167,16 @@ fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result
     for v in list.iter().filter(|v| v.flags & vma_flag::FILE != 0) {
         memory::hook_range(v.start, v.end)?;
     }
+    // What this kernel does not accept is a refusal while home still has everything.
+    if let Err(e) = thread.restore() {
+        let n = e.to_errno();
+        let r = Refusal::new(e, format_args!("it does not accept its registers or processor state (error {n})"));
+        let _ = guest.link.with(|l| refuse(l, &r));
+        return Err(e);
+    }
     guest.say(Kind::Ready, &[])?;
     guest.link.with(|l| l.expect(Kind::Go))??;
     guest.restart_at_home.store(true, Ordering::Relaxed);
-    thread.restore()?;
     task::dispatch(true);
     guest.listen(true);
     Ok(())

@@ -21,16 +21,23 @@ impl Guest {
         self.fix_restart(&mut thread);
         self.say(Kind::Coming, &[])?;
         self.link.with(|l| thread.send(l).and_then(|()| image::send_pages(l)))??;
+        let mut held = KVec::new();
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             match frame.kind {
                 Kind::HomeOk => return Ok(true),
                 Kind::HomeFailed => {
                     thread.requeue();
+                    for s in held.iter() {
+                        self.accept_signal(s)?;
+                    }
                     return Ok(false);
                 }
-                // Said before home knew: it sees to them itself.
-                Kind::ComeHome | Kind::Signal | Kind::Pause | Kind::Resume => {}
+                // Home sees to them itself, unless it cannot receive the process.
+                Kind::Signal => held.push(self.read_signal()?, GFP_KERNEL)?,
+                Kind::Pause | Kind::Resume => self.heard(frame)?,
+                // Said before home knew.
+                Kind::ComeHome => {}
                 _ => return Err(EPROTO),
             }
         }

@@ -195,7 +195,8 @@ impl Guest {
         let ax = frame.run();
         frame.set_result(ax as u64);
         let mask = task::blocked().to_le_bytes();
-        if let Err(e) = self.say(Kind::Mask, &[&mask]) {
+        let seen = self.signals_seen.load(Ordering::Relaxed).to_le_bytes();
+        if let Err(e) = self.say(Kind::Mask, &[&mask, &seen]) {
             self.end(e);
         }
         true
@@ -259,15 +260,24 @@ impl Guest {
     }
 
     fn take_signal(&self) -> Result {
-        let signal = self.link.with(|l| {
+        let signal = self.read_signal()?;
+        self.accept_signal(&signal)
+    }
+
+    fn accept_signal(&self, signal: &Signal) -> Result {
+        self.signals_seen.fetch_add(1, Ordering::Relaxed);
+        task::queue_signal(signal)
+    }
+
+    /// The signal in the present frame.
+    fn read_signal(&self) -> Result<Signal> {
+        self.link.with(|l| {
             let mut r = Reader::new(l.body());
             let s = wire::Signal::take(&mut r).map_err(bad)?;
             let info = r.array().map_err(bad)?;
             r.finish().map_err(bad)?;
             Ok::<_, Error>(Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, info })
-        })??;
-        self.signals_seen.fetch_add(1, Ordering::Relaxed);
-        task::queue_signal(&signal)
+        })?
     }
 
     /// Home asks for pages. What is not here is not asked for in turn: home has it, or nobody.

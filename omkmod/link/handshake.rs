@@ -14,7 +14,7 @@ use super::{bad, Keys, Link};
 use crate::sys::errno::{ENETDOWN, EPROTO};
 use crate::cluster::Cluster;
 use crate::omcore::wire::{Kind, Reader};
-use crate::sys::crypto;
+use crate::sys::{crypto, task};
 use crate::sys::socket::Socket;
 use kernel::prelude::*;
 
@@ -59,7 +59,7 @@ pub(crate) fn connect(cluster: &Cluster, to: u16) -> Result<Link> {
     let nonce = crypto::random();
     link.send(Kind::Hello, &[&m.own_id().to_le_bytes(), &nonce])?;
 
-    let frame = link.recv_within(PATIENCE_MS)?;
+    let frame = link.recv_one_of(&[Kind::Challenge, Kind::Refuse], PATIENCE_MS)?;
     if frame.kind == Kind::Refuse {
         return Err(refusal(&link).0);
     }
@@ -82,7 +82,7 @@ pub(crate) fn connect(cluster: &Cluster, to: u16) -> Result<Link> {
     }
     link.send(Kind::Proof, &[&talk.mac(key, b"connecting")?])?;
     link.keys = Some(talk.keys(key, true)?);
-    let frame = link.recv_within(PATIENCE_MS)?;
+    let frame = link.recv_one_of(&[Kind::Welcome, Kind::Refuse], PATIENCE_MS)?;
     if frame.kind != Kind::Welcome {
         return Err(EACCES);
     }
@@ -99,7 +99,8 @@ pub(crate) fn accept(cluster: &Cluster, sock: Socket) -> Result<Link> {
         super::pr_warn_ratelimited(format_args!("{a}.{b}.{c}.{d} is not in the map; connection refused"));
         return Err(EACCES);
     };
-    let frame = link.recv_within(PATIENCE_MS)?;
+    link.deadline = task::now_ns() + u64::from(PATIENCE_MS) * 1_000_000;
+    let frame = link.recv_one_of(&[Kind::Hello], PATIENCE_MS)?;
     if frame.kind != Kind::Hello {
         return Err(EPROTO);
     }
@@ -115,7 +116,7 @@ pub(crate) fn accept(cluster: &Cluster, sock: Socket) -> Result<Link> {
     let talk = Talk { connecting: id, accepting: m.own_id(), nonces: join(&theirs, &nonce) };
     let key = m.key();
     link.send(Kind::Challenge, &[&m.own_id().to_le_bytes(), &nonce, &talk.mac(key, b"accepting-")?])?;
-    let frame = link.recv_within(PATIENCE_MS)?;
+    let frame = link.recv_one_of(&[Kind::Proof], PATIENCE_MS)?;
     let mut r = Reader::new(link.body());
     let proof: [u8; 32] = r.array().map_err(bad)?;
     r.finish().map_err(bad)?;
@@ -124,6 +125,7 @@ pub(crate) fn accept(cluster: &Cluster, sock: Socket) -> Result<Link> {
         return Err(EACCES);
     }
     link.keys = Some(talk.keys(key, false)?);
+    link.deadline = 0;
     link.send(Kind::Welcome, &[])?;
     Ok(link)
 }

@@ -9,7 +9,7 @@ mod handshake;
 
 pub(crate) use handshake::{accept, connect, refusal};
 
-use crate::sys::errno::{EBADMSG, ECONNRESET, EPROTO};
+use crate::sys::errno::{EBADMSG, ECONNRESET, EPROTO, ETIMEDOUT};
 use crate::omcore::wire::{self, Header, Kind, WireError, HEADER_LEN};
 use crate::sys::memory::Pages;
 use crate::sys::socket::Socket;
@@ -44,6 +44,8 @@ pub(crate) struct Link {
     out: Bytes,
     body: Bytes,
     bulk_left: usize,
+    /// While the other end has not proved itself: when its time is over, ns of our clock. 0: no such time.
+    deadline: u64,
 }
 
 /// Tag keys: one a direction, so that a frame cannot be sent back to its author.
@@ -74,6 +76,7 @@ impl Link {
             out: Bytes::new(),
             body: Bytes::new(),
             bulk_left: 0,
+            deadline: 0,
         })
     }
 
@@ -189,6 +192,9 @@ impl Link {
     fn take(&mut self, out: &mut [u8], patience: u32) -> Result {
         let mut at = 0;
         while at < out.len() {
+            if self.deadline != 0 && task::now_ns() > self.deadline {
+                return Err(ETIMEDOUT);
+            }
             if self.ahead_at >= self.ahead.len() {
                 let left = out.len() - at;
                 if left >= READ_AHEAD {
@@ -217,15 +223,20 @@ impl Link {
         self.recv_within(PATIENCE_MS)
     }
 
-    /// The next frame, for callers with less patience.
+    /// The next frame, for callers with less or more patience.
     pub(crate) fn recv_within(&mut self, patience: u32) -> Result<Frame> {
+        self.recv_one_of(&[], patience)
+    }
+
+    /// The next frame, of one of these kinds: looked at before anything is taken in. No kinds: any.
+    pub(crate) fn recv_one_of(&mut self, kinds: &[Kind], patience: u32) -> Result<Frame> {
         if self.bulk_left != 0 {
             return Err(EPROTO);
         }
         let mut raw = [0u8; HEADER_LEN];
         self.take(&mut raw, patience)?;
         let header = Header::decode(&raw).map_err(|e| self.complain(e))?;
-        if header.seq != self.received {
+        if header.seq != self.received || (!kinds.is_empty() && !kinds.contains(&header.kind)) {
             return Err(EPROTO);
         }
         self.received += 1;
@@ -300,7 +311,9 @@ impl Link {
 
     /// The next part of the bulk, straight into plain writable user memory of this task.
     pub(crate) fn take_bulk_user(&mut self, to: u64, len: usize) -> Result {
-        self.bulk_left = self.bulk_left.checked_sub(len).ok_or(EPROTO)?;
+        if len > self.bulk_left {
+            return Err(EPROTO);
+        }
         let mut at = 0;
         while at < len {
             let here = self.ahead.get(self.ahead_at..).unwrap_or(&[]);
@@ -308,12 +321,16 @@ impl Link {
                 let n = here.len().min(len - at);
                 task_write(to + at as u64, here.get(..n).ok_or(EINVAL)?)?;
                 self.ahead_at += n;
+                self.bulk_left -= n;
                 at += n;
                 continue;
             }
             match self.sock.recv_user(to + at as u64, len - at) {
                 Ok(0) => return Err(ECONNRESET),
-                Ok(n) => at += n,
+                Ok(n) => {
+                    self.bulk_left = self.bulk_left.saturating_sub(n);
+                    at += n;
+                }
                 Err(e) if e == EAGAIN => self.sock.wait(false, PATIENCE_MS)?,
                 Err(e) => return Err(e),
             }

@@ -32,7 +32,7 @@ pub(crate) const REASONS: &[&str] = &[
     "it has sealed mappings (mseal)",
     "it has mappings above 128 TiB",
     "it has a special kernel mapping",
-    "it has secret memory mapped",
+    "it uses memory protection keys",
 ];
 
 /// Reasons that often hold for a moment only: the shared address space.

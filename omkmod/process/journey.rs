@@ -101,8 +101,7 @@ pub(crate) unsafe extern "C" fn after_exec(number: *mut c_void, exiting: bool) {
         return;
     }
     if let Ok(r) = Request::new(Target::Node(to)) {
-        go(r.clone());
-        drop(r);
+        go(r);
     }
 }
 

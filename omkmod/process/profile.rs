@@ -23,6 +23,8 @@ pub(crate) struct Profile {
     /// Processor features of home, and size of its processor state.
     pub(crate) features: [u32; 8],
     pub(crate) xstate_size: u64,
+    /// Hash of where its parts lie, which differs between makes of processor.
+    pub(crate) xstate_layout: u64,
     pub(crate) stack_limit: u64,
     /// Memory it uses, in pages: what has to fit.
     pub(crate) pages: u64,
@@ -41,6 +43,7 @@ impl Profile {
             comm: task::comm(),
             features: task::cpu_features(),
             xstate_size: task::xstate_size() as u64,
+            xstate_layout: task::xstate_layout(),
             stack_limit: task::rlimit(RLIMIT_STACK),
             pages: memory::used(),
             mm: memory::info(),
@@ -57,6 +60,7 @@ impl Profile {
             w.u32(f);
         }
         w.u64(self.xstate_size);
+        w.u64(self.xstate_layout);
         w.u64(self.stack_limit);
         w.u64(self.pages);
         self.mm.put(w);
@@ -79,6 +83,7 @@ impl Profile {
                     f
                 },
                 xstate_size: r.u64()?,
+                xstate_layout: r.u64()?,
                 stack_limit: r.u64()?,
                 pages: r.u64()?,
                 mm: MmInfo::take(&mut r)?,
@@ -114,6 +119,9 @@ impl Profile {
             ));
         }
         let ours = task::xstate_size() as u64;
+        if self.xstate_layout != task::xstate_layout() {
+            return Err(Refusal::new(ENOEXEC, format_args!("its processor lays out its state differently from home's")));
+        }
         if self.xstate_size == 0 || self.xstate_size > ours {
             let theirs = self.xstate_size;
             return Err(Refusal::new(

@@ -67,7 +67,7 @@ impl Records {
     fn forget_dead(&mut self) {
         let mut i = 0;
         while let Some(r) = self.0.get(i) {
-            if Task::find(r.pid).is_some_and(|t| t.started() == r.started) {
+            if Task::find_global(r.pid).is_some_and(|t| t.started() == r.started) {
                 i += 1;
             } else {
                 drop(sys::swap_remove(&mut self.0, i));

@@ -47,6 +47,7 @@ extern "C" {
     pub(super) fn om_arm(f: WorkFn, data: *mut c_void) -> c_int;
     pub(super) fn om_armed_free(work: *mut c_void);
     pub(super) fn om_kick_init(kick: *mut Opaque, f: unsafe extern "C" fn(*mut c_void), data: *mut c_void);
+    pub(super) fn om_kick_fini(kick: *mut Opaque);
     pub(super) fn om_kick_now(kick: *mut Opaque);
     pub(super) fn om_current() -> *mut Opaque;
     pub(super) fn om_current_pid() -> c_int;
@@ -62,6 +63,7 @@ extern "C" {
     pub(super) fn om_traced() -> bool;
     pub(super) fn om_cond_resched();
     pub(super) fn om_task_find(pid: c_int) -> *mut Opaque;
+    pub(super) fn om_task_find_global(pid: c_int) -> *mut Opaque;
     pub(super) fn om_task_put(task: *mut Opaque);
     pub(super) fn om_task_pid(task: *mut Opaque) -> c_int;
     pub(super) fn om_task_start(task: *mut Opaque) -> u64;
@@ -85,6 +87,7 @@ extern "C" {
     pub(super) fn om_state_set(s: *const wire::State) -> c_int;
     pub(super) fn om_park();
     pub(super) fn om_xstate_size() -> usize;
+    pub(super) fn om_xstate_layout() -> u64;
     pub(super) fn om_xstate_get(buf: *mut u8, len: usize) -> c_int;
     pub(super) fn om_xstate_set(buf: *const u8, len: usize) -> c_int;
     pub(super) fn om_cpu_features(out: *mut u32, max: u32) -> u32;
@@ -114,6 +117,7 @@ extern "C" {
     pub(super) fn om_mm_detach();
     pub(super) fn om_mm_exit();
     pub(super) fn om_store(addr: c_ulong, data: *const u8, failed: bool) -> c_int;
+    pub(super) fn om_set_blank(start: c_ulong, end: c_ulong);
     pub(super) fn om_store_has(addr: c_ulong) -> bool;
     pub(super) fn om_forget_range(start: c_ulong, end: c_ulong, contents: bool);
     pub(super) fn om_hook_all() -> c_int;

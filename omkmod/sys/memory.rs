@@ -153,10 +153,10 @@ pub(crate) fn store(addr: u64, page: &[u8; wire::PAGE]) -> Result {
     to_result(unsafe { ffi::om_store(addr as c_ulong, page.as_ptr(), false) })
 }
 
-/// A page whose old content does not matter.
-pub(crate) fn store_blank(addr: u64) -> Result {
-    // SAFETY: a null pointer asks for a blank page.
-    to_result(unsafe { ffi::om_store(addr as c_ulong, core::ptr::null(), false) })
+/// Pages whose old content does not matter, until the window is emptied.
+pub(crate) fn set_blank(start: u64, end: u64) {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_set_blank(start as c_ulong, end as c_ulong) };
 }
 
 /// A page that cannot be had.

@@ -56,6 +56,7 @@ struct om_mm {
 	void *owner;			/* of the Rust half; NULL once it is gone */
 	bool guest;
 	bool hooked;
+	unsigned long blank_start, blank_end;	/* home: content of these does not matter to the call */
 	unsigned long args_start, args_len;	/* home's copy of arguments and environment, for ps */
 	char *args;
 	struct xarray clean;		/* guest: pages that are still what the file at home says */
@@ -266,7 +267,8 @@ static int store_put(struct om_mm *m, unsigned long addr, void *entry)
 {
 	void *old;
 
-	if (m->count >= OM_STORE_MAX)
+	/* What cannot be had must always find room, or the fault would be tried for ever. */
+	if (m->count >= OM_STORE_MAX && !xa_is_value(entry))
 		return -ENOMEM;
 	old = xa_store(&m->store, addr >> PAGE_SHIFT, entry, GFP_KERNEL);
 	if (xa_is_err(old))
@@ -331,6 +333,16 @@ int om_store(unsigned long addr, const u8 *data, bool failed)
 	return ret;
 }
 
+void om_set_blank(unsigned long start, unsigned long end)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+
+	if (!m)
+		return;
+	m->blank_start = start;
+	m->blank_end = end;
+}
+
 bool om_store_has(unsigned long addr)
 {
 	struct om_mm *m = om_mm_find(current->mm);
@@ -389,6 +401,11 @@ static vm_fault_t om_fault(struct vm_fault *vmf)
 	entry = xa_load(&m->store, addr >> PAGE_SHIFT);
 	if (entry == OM_FAILED)
 		return VM_FAULT_SIGBUS;
+	if (!entry && addr >= m->blank_start && addr < m->blank_end) {
+		if (om_store(addr, NULL, false))
+			return VM_FAULT_SIGBUS;
+		entry = xa_load(&m->store, addr >> PAGE_SHIFT);
+	}
 	if (entry) {
 		if (m->guest && !vmf->cow_page) {
 			vm_fault_t r = install_anon(m, vmf, entry);
@@ -624,6 +641,26 @@ void om_unhook_all(void)
 	store_clear(m);
 }
 
+static bool page_wanted(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
+			unsigned long *skip);
+
+static bool in_page_table(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	unsigned long skip;
+	bool there = false;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start <= addr) {
+		rcu_read_lock();
+		there = page_wanted(mm, vma, addr, &skip);
+		rcu_read_unlock();
+	}
+	mmap_read_unlock(mm);
+	return there;
+}
+
 /* ---- what a forwarded call changed ---- */
 
 /*
@@ -641,14 +678,19 @@ int om_window_collect(unsigned long blank_start, unsigned long blank_end,
 	void *entry;
 	int ret = 0;
 
-	if (!m || !m->count)
+	if (!m)
+		return 0;
+	m->blank_start = m->blank_end = 0;
+	if (!m->count)
 		return 0;
 	xa_for_each(&m->store, index, entry) {
 		unsigned long addr = index << PAGE_SHIFT;
 		struct vm_area_struct *vma;
 		struct page *now = NULL;
 
-		if (!xa_is_value(entry) && get_user_pages_fast(addr, 1, FOLL_NOFAULT, &now) != 1)
+		/* Not mapped: not touched. But a page that was written may be in swap or on its way between nodes. */
+		if (!xa_is_value(entry) && get_user_pages_fast(addr, 1, FOLL_NOFAULT, &now) != 1 &&
+		    (!in_page_table(mm, addr) || get_user_pages_fast(addr, 1, FOLL_FORCE, &now) != 1))
 			now = NULL;
 		mmap_read_lock(mm);
 		vma = find_vma(mm, addr);

@@ -93,6 +93,15 @@ pub(crate) fn resize<A: Allocator>(v: &mut kernel::alloc::Vec<u8, A>, n: usize) 
     Ok(())
 }
 
+/// Drops the first `n` plain values.
+pub(crate) fn drop_front<T: Copy>(v: &mut KVec<T>, n: usize) {
+    let n = n.min(v.len());
+    v.copy_within(n.., 0);
+    let left = v.len() - n;
+    // SAFETY: fewer than before, all initialized; `Copy` values need no drop.
+    unsafe { v.set_len(left) };
+}
+
 /// Takes element `i` out of a vector by swapping the last one in.
 pub(crate) fn swap_remove<T>(v: &mut KVec<T>, i: usize) -> Option<T> {
     let n = v.len();

@@ -384,6 +384,7 @@ struct om_thread {
 	int (*fn)(void *data);
 	void *data;
 	bool detached;
+	struct completion *started;
 };
 
 static int thread_main(void *data)
@@ -392,6 +393,7 @@ static int thread_main(void *data)
 	int ret;
 
 	kfree(data);
+	complete(t.started);
 	ret = t.fn(t.data);
 	if (t.detached)
 		module_put_and_kthread_exit(ret);
@@ -405,6 +407,7 @@ static int thread_main(void *data)
 struct task_struct *om_thread_run(int (*fn)(void *), void *data, const char *name, bool detached)
 {
 	struct om_thread *t = kmalloc(sizeof(*t), GFP_KERNEL);
+	DECLARE_COMPLETION_ONSTACK(started);
 	struct task_struct *task;
 
 	if (!t)
@@ -413,13 +416,16 @@ struct task_struct *om_thread_run(int (*fn)(void *), void *data, const char *nam
 		kfree(t);
 		return ERR_PTR(-EBUSY);
 	}
-	*t = (struct om_thread) { .fn = fn, .data = data, .detached = detached };
+	*t = (struct om_thread) { .fn = fn, .data = data, .detached = detached, .started = &started };
 	task = kthread_run(thread_main, t, "%s", name);
 	if (IS_ERR(task)) {
 		kfree(t);
 		if (detached)
 			module_put(THIS_MODULE);
+		return task;
 	}
+	/* A thread that is stopped before it has begun would never run, and never drop what it was given. */
+	wait_for_completion(&started);
 	return task;
 }
 

@@ -44,7 +44,7 @@ static int om_open(struct inode *inode, struct file *file)
 
 	if (!o)
 		return -ENOMEM;
-	o->text = kvmalloc(OM_TEXT_MAX, GFP_KERNEL);
+	o->text = kvmalloc(OM_TEXT_MAX, GFP_KERNEL_ACCOUNT);
 	if (!o->text) {
 		kfree(o);
 		return -ENOMEM;
@@ -178,7 +178,10 @@ static const struct dentry_operations om_dentry_ops = {
 
 static struct dentry *add_inode(struct dentry *dentry, struct inode *inode)
 {
-	__module_get(THIS_MODULE);
+	if (!try_module_get(THIS_MODULE)) {
+		iput(inode);
+		return ERR_PTR(-ENOENT);
+	}
 	d_set_d_op(dentry, &om_dentry_ops);
 	d_add(dentry, inode);
 	return NULL;

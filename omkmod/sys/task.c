@@ -126,10 +126,23 @@ static void kick_run(struct callback_head *head)
 void om_kick_init(struct om_kick *kick, void (*fn)(void *), void *data)
 {
 	init_task_work(&kick->work, kick_run);
-	kick->task = current;
+	kick->task = get_task_struct(current);
 	kick->queued = 0;
 	kick->fn = fn;
 	kick->data = data;
+}
+
+/*
+ * Before its memory goes, in a worker: it may still be queued, in a task that is exiting and runs its works last.
+ */
+void om_kick_fini(struct om_kick *kick)
+{
+	if (!kick->task)
+		return;
+	while (test_bit(0, &kick->queued))
+		msleep(1);
+	put_task_struct(kick->task);
+	kick->task = NULL;
 }
 
 /* From any context, softirq included. */
@@ -238,6 +251,18 @@ struct task_struct *om_task_find(int pid)
 	return task;
 }
 
+struct task_struct *om_task_find_global(int pid)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	task = pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_PID);
+	if (task)
+		task = get_task_struct(task->group_leader);
+	rcu_read_unlock();
+	return task;
+}
+
 void om_task_put(struct task_struct *task) { put_task_struct(task); }
 int om_task_pid(struct task_struct *task) { return task_tgid_nr(task); }
 /* The owner (real or effective user) or an administrator may move a process. */
@@ -264,7 +289,7 @@ enum {
 	R_KERNEL, R_INIT, R_EXITING, R_THREADS, R_SHARED_MM, R_SECCOMP, R_IA32, R_REALTIME,
 	R_IO_URING, R_AIO, R_TRACED, R_DISPATCH, R_IOPORT, R_LDT, R_DEBUGREG, R_SHADOW_STACK, R_TIMENS,
 	R_PINNED, R_LOCKED_FUTURE, R_GUEST,
-	R_SHARED_MAP, R_HUGETLB, R_DEVICE_MAP, R_UFFD, R_SEALED, R_HIGH_ADDRESS, R_SPECIAL_MAP, R_SECRETMEM,
+	R_SHARED_MAP, R_HUGETLB, R_DEVICE_MAP, R_UFFD, R_SEALED, R_HIGH_ADDRESS, R_SPECIAL_MAP, R_PKEYS,
 };
 
 #define REASON(r) (1ull << (r))
@@ -310,6 +335,11 @@ static u64 mm_reasons(struct mm_struct *mm)
 		if (vma->vm_end > DEFAULT_MAP_WINDOW)
 			r |= REASON(R_HIGH_ADDRESS);
 	}
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+	/* Key 0 is everybody's, the others were asked for. */
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE) && (mm->context.pkey_allocation_map & ~1))
+		r |= REASON(R_PKEYS);
+#endif
 	if (mm->context.ldt)
 		r |= REASON(R_LDT);
 	if (mm->def_flags & VM_LOCKED)
@@ -843,6 +873,21 @@ void om_sigactions_set(const struct om_sigaction *in)
 		sa->sa_mask.sig[0] = in[i].mask & ~(sigmask(SIGKILL) | sigmask(SIGSTOP));
 	}
 	spin_unlock_irq(&current->sighand->siglock);
+}
+
+u64 om_hash(const void *data, size_t len);
+
+/* Sizes and places of the parts of the processor state, which makes of processor choose for themselves. */
+u64 om_xstate_layout(void)
+{
+	u32 parts[19][2] = {};
+	u32 i, ecx, edx;
+
+	if (!boot_cpu_has(X86_FEATURE_XSAVE))
+		return 0;
+	for (i = 2; i < ARRAY_SIZE(parts); i++)
+		cpuid_count(0xd, i, &parts[i][0], &parts[i][1], &ecx, &edx);
+	return om_hash(parts, sizeof(parts));
 }
 
 u64 om_rlimit(unsigned int which) { return which < RLIM_NLIMITS ? rlimit(which) : 0; }

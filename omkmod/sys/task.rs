@@ -35,6 +35,12 @@ impl Task {
         NonNull::new(unsafe { ffi::om_task_find(pid) }).map(Task)
     }
 
+    /// The process with this pid in the initial namespace.
+    pub(crate) fn find_global(pid: i32) -> Option<Task> {
+        // SAFETY: no preconditions; returns a counted reference or null.
+        NonNull::new(unsafe { ffi::om_task_find_global(pid) }).map(Task)
+    }
+
     /// Pid in the initial namespace.
     pub(crate) fn pid(&self) -> i32 {
         // SAFETY: the reference is counted.
@@ -178,6 +184,13 @@ pub(crate) struct Kick {
 unsafe impl Send for Kick {}
 // SAFETY: as above.
 unsafe impl Sync for Kick {}
+
+impl Drop for Kick {
+    fn drop(&mut self) {
+        // SAFETY: nobody can knock any more; sleeping is allowed where guests are dropped.
+        unsafe { ffi::om_kick_fini(self.raw()) };
+    }
+}
 
 impl Kick {
     /// Not usable before [`Kick::init`].
@@ -345,6 +358,12 @@ pub(crate) fn park() {
 pub(crate) fn xstate_size() -> usize {
     // SAFETY: no preconditions.
     unsafe { ffi::om_xstate_size() }
+}
+
+/// Hash of the layout of the processor state on this machine.
+pub(crate) fn xstate_layout() -> u64 {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_xstate_layout() }
 }
 
 /// Saves the processor state.
