@@ -14,6 +14,7 @@ use kernel::prelude::*;
 
 const NR_RESTART_SYSCALL: u32 = 219;
 const NR_MMAP: u32 = 9;
+const NR_RT_SIGACTION: u32 = 13;
 const NR_MADVISE: u32 = 28;
 const MADV_DONTNEED: u64 = 4;
 const MADV_FREE: u64 = 8;
@@ -42,7 +43,7 @@ impl Deputy {
             let class = syscalls::refine(nr, args);
             match class {
                 Class::Forwarded | Class::Cached | Class::Memory | Class::Signal | Class::Exit | Class::Restart => {
-                    self.execute(&regs, nr, class, &mut flags)?
+                    self.execute(&regs, nr, &mut flags)?
                 }
                 Class::Local | Class::SigReturn | Class::Life | Class::Home => ENOSYS,
             }
@@ -103,7 +104,7 @@ impl Deputy {
 
     /// Runs it, again and again while an interruption had no reason the guest should see.
     #[inline(never)]
-    fn execute(&self, regs: &Regs, nr: u32, class: Class, flags: &mut u64) -> Result<i64> {
+    fn execute(&self, regs: &Regs, nr: u32, flags: &mut u64) -> Result<i64> {
         let mut run = nr;
         let mut regs = *regs;
         if nr == NR_MADVISE {
@@ -117,9 +118,9 @@ impl Deputy {
             let ax = task::syscall_for(regs, run);
             let sent = self.signals_sent.load(Ordering::Relaxed);
             if !is_restart(ax) {
-                // A signal that the call itself caused is handled before it returns; but what the call said about
-                // signals must be known at the guest first.
-                if class != Class::Signal {
+                // A signal that the call itself caused is handled before it returns; but a handler it set must be
+                // known at the guest first.
+                if nr != NR_RT_SIGACTION {
                     self.signals(false)?;
                 }
                 return Ok(ax);

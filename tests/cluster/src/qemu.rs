@@ -75,10 +75,14 @@ impl Machine<'_> {
         let mac = switch::mac(self.id).map(|byte| format!("{byte:02x}")).join(":");
         let root = if self.root == Root::Host { "host" } else { "none" };
         let kernel_arguments = format!(
-            // `no_timer_check`: on a busy machine the check finds timers broken that are only late.
-            "console=ttyS0 loglevel=5 oops=panic panic=-1 tsc=reliable no_timer_check rdinit=/init \
+            // `no_timer_check`: on a busy machine the check finds timers broken that are only late. For the same reason
+            // a node cannot measure its own time stamp counter, which is this machine's: its clock would run many
+            // times too fast.
+            "console=ttyS0 loglevel=5 oops=panic panic=-1 tsc=reliable no_timer_check tsc_early_khz={tsc} rdinit=/init \
              om.id={} om.root={root} {}",
-            self.id, self.kernel_arguments
+            self.id,
+            self.kernel_arguments,
+            tsc = tsc_khz()
         );
         let (accelerator, cpu) = match self.accelerator {
             Accelerator::Tcg => ("tcg,thread=multi", "max"),
@@ -241,4 +245,17 @@ fn kvm_works(kernel: &Path) -> Result<bool> {
 /// Where QEMU's own complaints about a node are.
 pub(crate) fn errors_of(console: &Path) -> PathBuf {
     console.with_extension("qemu")
+}
+
+/// Frequency of this machine's time stamp counter, in kHz.
+fn tsc_khz() -> u64 {
+    static KHZ: OnceLock<u64> = OnceLock::new();
+    *KHZ.get_or_init(|| {
+        // SAFETY: reads a counter that every x86-64 processor has.
+        let ticks = || unsafe { core::arch::x86_64::_rdtsc() };
+        let (begun, first) = (Instant::now(), ticks());
+        std::thread::sleep(Duration::from_millis(300));
+        let (passed, last) = (begun.elapsed(), ticks());
+        (u128::from(last.wrapping_sub(first)) * 1_000_000 / passed.as_nanos().max(1)) as u64
+    })
 }

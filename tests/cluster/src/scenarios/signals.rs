@@ -125,7 +125,7 @@ fn exit_status(cluster: &Cluster) -> Result<()> {
         ensure!(status == Status::Code(37), "{command}: {status}");
     }
     // A shell at home waits for a child that is away.
-    let script = "/programs/ends -p /tmp/ends exit & child=$!
+    let script = "rm -f /tmp/ends*; /programs/ends -p /tmp/ends exit & child=$!
         while ! [ -s /tmp/ends ]; do sleep 0.1; done
         omctl migrate $child 2 || exit 1; touch /tmp/ends.stop; wait $child; echo $?";
     let found = home.sh(script)?;
