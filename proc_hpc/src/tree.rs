@@ -159,13 +159,15 @@ pub const FILES: &[File] = &[
     read("nodes/N/status", Kind::Status, "state of node N, a sum of bits", "nodes/N/status (table 5.5)"),
     read("nodes/N/util", Kind::Number, "processor use of node N, percent", "nodes/N/util (table 5.5)"),
     read("nodes/N/cpus", Kind::Number, "processors of node N", "nodes/N/CPUs (5.4)"),
-    root(
-        "nodes/N/rtt",
-        0o400,
-        Kind::Number,
-        "round trip of one byte between the two kernels, ns, measured when read",
-        "",
-    ),
+    File {
+        mode: 0o400,
+        ..read(
+            "nodes/N/rtt",
+            Kind::Number,
+            "round trip of one byte between the two kernels, ns, measured when read",
+            "",
+        )
+    },
     read("nodes/N/address", Kind::Address, "primary address of node N", ""),
     read("remote/PID/from", Kind::Node, "home node of the guest", "remote/from (table 5.3)"),
     read(
