@@ -14,13 +14,13 @@ const INTRODUCTION: &str = "\
 
 A process that runs on another node is in two halves. The *guest* is there: it has the memory and computes. The *deputy*
 is at home: it has the process number, the files, the sockets, the user's rights, the parent and the children. Each
-system call of the process belongs to exactly one class, which says which half executes it. The program cannot tell the
-difference, except in time: a call that needs home costs a round trip over the network.
+system call of the process belongs to exactly one class, which says which half executes it. What a program notices of it
+is mostly time, for a call that needs home costs a round trip over the network; what else is in [limits.md](limits.md).
 
 To judge whether a program gains from leaving, look at the calls it makes while it computes (`strace -c` tells). *Local*
-and *cached* calls cost what they always cost. *Forwarded*, *memory* and *signal* calls cost a round trip each. *Life* and
-*home* calls bring the process home; whether it may leave again afterwards depends on what the call left behind, and
-`/proc/PID/cantmove` says so.
+calls, `getpid` and `gettid` cost what they always cost. *Forwarded*, *memory* and *signal* calls, and the other *cached*
+ones, cost a round trip each. *Life* calls cost some round trips more, *exec* a move of the fresh program. *Home* calls
+bring the process home, and it stays there until it is moved again; whether it may leave depends on what the call left behind, and `/proc/hpc/pids/PID/cantmove` says so.
 
 A call that the table does not know, of a newer kernel perhaps, is forwarded.
 
@@ -31,9 +31,11 @@ const CARRIED: &str = "\
 
 The deputy can reach all memory of its guest: when a forwarded call touches a page, the page is fetched over the link, and
 what the call changed is sent back. Any call works that way, whatever its arguments point at. For the usual calls the
-`carried` column saves these extra round trips. It lists arguments, counted from 0, whose memory travels with the request (*in*)
-or with the reply (*out*), or both ways (*in/out*). `arg2` means the value of argument 2, `ret` what the call returned.
-Nothing depends on this column but speed.
+`carried` column saves these extra round trips. It lists arguments, counted from 0, that point at memory which the call
+reads (*in*), writes (*out*), or both (*in/out*). `arg2` means the value of argument 2, `ret` what the call returned. The
+pages of that memory travel with the request, at most 256; only the whole pages of a buffer that the call fills from its
+beginning (*out, ret of … bytes*) stay where they are. The bytes that the call changed come back with the reply. Nothing
+depends on this column but speed.
 
 ";
 
@@ -65,7 +67,8 @@ fn meaning(class: Class) -> &'static str {
     match class {
         Class::Local => "The guest's kernel alone, at native speed.",
         Class::Cached => {
-            "The guest's node, from values that home sent before: process numbers and identities. Native speed."
+            "Small numbers of the process. `getpid` and `gettid`: the guest's node, at native speed, from what home sent \
+             with the process. The others: the deputy, as if they were forwarded."
         }
         Class::Forwarded => {
             "The deputy, at home, with home's files, devices, network, users and clocks. One round trip and the \
@@ -83,8 +86,11 @@ fn meaning(class: Class) -> &'static str {
              It does not wait."
         }
         Class::Life => {
-            "Home, where the process goes first: it makes a process or thread, or starts a program. New processes \
-             begin at home."
+            "Both: home makes its half of the child and gives it its number, then the guest's node makes the other half by \
+             copying what is there; the child works where its parent does. Threads are made at home."
+        }
+        Class::Exec => {
+            "The deputy, from its own files; the guest ends, and the new program leaves for the same node before it begins."
         }
         Class::Exit => "The deputy ends with this status, as its parent expects; the guest is gone.",
         Class::Home => {

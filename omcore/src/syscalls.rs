@@ -3,8 +3,8 @@
 //! The system call table: who executes each call of a process that is away from home, and what data travels with it.
 //!
 //! The guest's dispatcher calls [`refine`] for every call of a guest; the deputy uses it to refuse what a guest must
-//! never ask for; both use [`carried`] to know which user memory to send along. Everything here is constant data and
-//! arithmetic: any context, no lock, no allocation, no sleep.
+//! never ask for. The guest uses [`carried`] to know which user memory to send along. Everything here is constant data
+//! and arithmetic: any context, no lock, no allocation, no sleep.
 //!
 //! A class is about correctness, a descriptor is not: user memory that was not carried is fetched page by page when
 //! the deputy touches it. So a descriptor may be missing, may promise less than the call reads, and may be ignored
@@ -25,7 +25,9 @@ use table::{FLOCK, GAP_END, GAP_START, IOVEC, TABLE, TERMIOS};
 pub enum Class {
     /// The guest's kernel alone.
     Local,
-    /// Answered at the guest from values that home sent. Home sends them again with each reply.
+    /// Small numbers of the process. `getpid` and `gettid` never change and are answered at the guest, from what home
+    /// sent with the process. The deputy runs the others, as if they were forwarded: nobody tells the guest when they
+    /// change.
     Cached,
     /// The deputy runs it.
     Forwarded,
@@ -36,8 +38,10 @@ pub enum Class {
     Signal,
     /// `rt_sigreturn`: the guest's kernel runs it, then the guest tells home the mask that it restored.
     SigReturn,
-    /// Makes or replaces processes: comes home before the call and runs it there.
+    /// Makes a process or a thread: home makes its half, the guest's kernel the other, and the two meet.
     Life,
+    /// Replaces the program: the deputy does it, the guest ends, and the new program leaves for the same node.
+    Exec,
     /// The deputy exits with this status, and the guest ends.
     Exit,
     /// The process comes home and runs the call there as any process would: the call ties kernel state to its memory or
@@ -50,7 +54,7 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order in which the documentation explains them.
-    pub const ALL: [Class; 10] = [
+    pub const ALL: [Class; 11] = [
         Class::Local,
         Class::Cached,
         Class::Forwarded,
@@ -58,6 +62,7 @@ impl Class {
         Class::Signal,
         Class::SigReturn,
         Class::Life,
+        Class::Exec,
         Class::Exit,
         Class::Home,
         Class::Restart,
@@ -73,6 +78,7 @@ impl Class {
             Class::Signal => "signal",
             Class::SigReturn => "sigreturn",
             Class::Life => "life",
+            Class::Exec => "exec",
             Class::Exit => "exit",
             Class::Home => "home",
             Class::Restart => "restart",
@@ -333,8 +339,9 @@ fn refine_prctl(option: u32) -> Class {
     }
 }
 
-/// Is it a clock that the guest's node and its time namespace show as home does? REALTIME, MONOTONIC, MONOTONIC_RAW,
-/// the two coarse ones, BOOTTIME. Not TAI (its offset is the node's own), the alarm clocks, CPU clocks or devices.
+/// Does the guest's node answer for this clock, as its vDSO does without a call? MONOTONIC, its coarse one and BOOTTIME show
+/// home's time, by the time namespace. REALTIME and its coarse one are the node's own; MONOTONIC_RAW is the node's, shifted
+/// as MONOTONIC is (docs/limits.md). For TAI, the alarm clocks, CPU clocks and devices home is asked.
 const fn keeps_time_alike(clock: u32) -> bool {
     matches!(clock, 0 | 1 | 4..=7)
 }

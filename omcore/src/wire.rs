@@ -138,6 +138,16 @@ kinds! {
     FileData = 61, BATCH_BODY, BATCH_BULK;
     /// The guest's blocked signals changed (after a handler returned).
     Mask = 62, 64, 0;
+    /// The guest wants a child or a thread: home makes its half, and answers with a reply.
+    Fork = 64, 256, 0;
+    /// The guest's half could not be made: home's shall vanish.
+    Unborn = 65, 64, 0;
+    /// First frame of a new task's link: which of the tasks that wait for one it belongs to.
+    Join = 66, 64, 0;
+    /// The child that had borrowed the guest's memory is done with it.
+    VforkDone = 67, 64, 0;
+    /// The deputy has become another program: the guest ends.
+    Dismiss = 68, 64, 0;
 }
 
 /// Why a frame was not accepted.
@@ -389,8 +399,12 @@ pub mod vma_flag {
     pub const FILE: u64 = 1;
     /// Grows down (a stack).
     pub const GROWSDOWN: u64 = 2;
+    /// Not copied by fork (`MADV_DONTFORK`).
+    pub const DONTFORK: u64 = 4;
+    /// Empty in a child (`MADV_WIPEONFORK`).
+    pub const WIPEONFORK: u64 = 8;
     /// All the bits this version knows.
-    pub const ALL: u64 = FILE | GROWSDOWN;
+    pub const ALL: u64 = FILE | GROWSDOWN | DONTFORK | WIPEONFORK;
 }
 
 record! {
@@ -437,6 +451,32 @@ record! {
         fill_origin,
         /// Pages carried.
         npages,
+    }
+}
+
+record! {
+    /// Body of [`Kind::Fork`]: what home needs to know of the new task.
+    Fork {
+        /// Blocked signals at the guest, and signals received so far, as in [`Call`].
+        blocked, signals_seen,
+        /// CPU time used so far, user and system, in ns.
+        utime, stime,
+        /// Flags of clone, without the signal; the signal its end sends.
+        flags, exit_signal,
+        /// Where a pidfd is to be written; descriptor of its cgroup.
+        pidfd, cgroup,
+        /// Names the guest's half, so that the two meet.
+        cookie_low, cookie_high,
+    }
+}
+
+record! {
+    /// Body of [`Kind::Join`].
+    Join {
+        /// As in [`Fork`].
+        cookie_low, cookie_high,
+        /// Pid of the new task's process in home's initial namespace.
+        pid,
     }
 }
 
@@ -621,7 +661,7 @@ mod tests {
             Vma { end: u64::MAX, ..good },
             Vma { start: 0, ..good },
             Vma { prot: 8, ..good },
-            Vma { flags: 4, ..good },
+            Vma { flags: 16, ..good },
         ] {
             assert_eq!(check(bad), Err(WireError::BadValue));
         }

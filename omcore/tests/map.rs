@@ -51,6 +51,15 @@ fn the_manuals_map_has_24_nodes() {
     assert_eq!(map.to_string(), VALID);
 }
 
+/// What `make install` puts beside the documents.
+#[test]
+fn the_example_is_a_map() {
+    let entries = read(include_str!("../../docs/openmosix.map.example")).unwrap();
+    let map = Map::new(&entries);
+    assert_eq!((map.len(), map.ip_of(24)), (24, Some(ip("10.1.1.207"))));
+    assert_eq!(map.id_of(ip("10.1.2.107")), Some(8));
+}
+
 #[test]
 fn the_manuals_alias_example_is_refused_and_its_repair_accepted() {
     let kind = MapErrorKind::OverlappingIds { first: 18, last: 24, other: 2 };

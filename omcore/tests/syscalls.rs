@@ -188,7 +188,8 @@ fn classes_are_as_designed() {
     assert_class(Class::Memory, "mmap munmap mprotect mremap brk madvise munlock munlockall");
     assert_class(Class::Signal, "rt_sigaction rt_sigprocmask");
     assert_class(Class::SigReturn, "rt_sigreturn");
-    assert_class(Class::Life, "fork vfork clone clone3 execve execveat");
+    assert_class(Class::Life, "fork vfork clone clone3");
+    assert_class(Class::Exec, "execve execveat");
     assert_class(Class::Exit, "exit exit_group");
     assert_class(Class::Restart, "restart_syscall");
     assert_class(
@@ -325,7 +326,7 @@ fn descriptors_name_real_arguments() {
             }
         }
         // Only what goes to home while the process is away has anything to carry.
-        let travels = matches!(entry.class, Class::Forwarded | Class::Signal);
+        let travels = matches!(entry.class, Class::Forwarded | Class::Signal | Class::Exec);
         assert!(travels || entry.args.is_empty(), "{}", entry.name);
     }
 }

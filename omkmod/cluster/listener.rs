@@ -3,7 +3,8 @@
 
 use crate::guest;
 use crate::link;
-use crate::omcore::wire::{Kind, Reader};
+use super::cradle;
+use crate::omcore::wire::{Join, Kind, Reader};
 use crate::sys::socket::Socket;
 use crate::sys::{thread, vessel};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -53,6 +54,10 @@ fn receive(sock: Socket) {
                 }
             }
             Ok(f) if f.kind == Kind::Move => return guest::arrive::arrive(cluster, link, clocks),
+            Ok(f) if f.kind == Kind::Join => {
+                let Ok(j) = Join::take(&mut Reader::new(link.body())) else { return };
+                return cradle::deliver(cluster, link, [j.cookie_low, j.cookie_high], j.pid as i32);
+            }
             _ => return,
         }
     }

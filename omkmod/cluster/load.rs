@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Who is up and how busy: small datagrams between nodes, tagged with the cluster key.
 //!
-//! Each period a node tells its state to one node of the map, in turn beginning at a random place, and to one it has
-//! heard of lately. Traffic per node does not grow with the cluster.
+//! Each period a node tells its state to two other nodes of the map: one in turn, beginning at a random place, and one by
+//! chance, whether they are up or not. Traffic per node does not grow with the cluster.
 
 use super::cluster;
 use crate::omcore::wire::{Reader, Writer};

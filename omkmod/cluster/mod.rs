@@ -2,8 +2,9 @@
 //! The cluster as this node knows it: the map, the switches of the administrator, who is away and who is hosted.
 //!
 //! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `deputies`, `guests`,
-//! `records`. Each is held for a few instructions; what they protect is taken out as counted references.
+//! `cradles`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
 
+pub(crate) mod cradle;
 mod join;
 pub(crate) mod load;
 pub(crate) mod listener;
@@ -86,6 +87,9 @@ pub(crate) struct Cluster {
     deputies: Mutex<KVec<Arc<Deputy>>>,
     #[pin]
     guests: Mutex<KVec<Arc<Guest>>>,
+    /// New guests that wait for their home half.
+    #[pin]
+    cradles: Mutex<KVec<Arc<cradle::Cradle>>>,
     /// What is remembered of processes that moved.
     #[pin]
     pub(crate) records: Mutex<Records>,
@@ -112,6 +116,7 @@ impl Holder {
                 joining <- new_mutex!(()),
                 deputies <- new_mutex!(KVec::new()),
                 guests <- new_mutex!(KVec::new()),
+                cradles <- new_mutex!(KVec::new()),
                 records <- new_mutex!(Records::new()),
                 loads <- new_mutex!(load::Table::new()),
                 switches: Switches {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Forwarded calls: run here, on behalf of the guest, with the window standing for its memory.
 
-use super::Deputy;
+use super::{Deputy, End};
 use crate::sys::errno::EPROTO;
 use crate::link::{bad, Frame};
 use crate::omcore::syscalls::{self, Class};
 use crate::omcore::wire::{self, Call, Kind, Reader, Reply};
 use crate::process::image::{is_restart, ERESTARTNOINTR, ERESTART_RESTARTBLOCK};
 use crate::sys::task::{self, Regs, ORIG_AX};
-use crate::sys::{self, memory};
+use crate::sys::{self, memory, Bytes};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 
@@ -26,9 +26,15 @@ const REPLY_LEN: usize = 16;
 /// Most bytes of pages a call may fill without their having been sent.
 const MAX_FILL: u64 = 64 << 20;
 
+/// Calls that settle what the program to be executed will find: personality, prctl, NUMA policy, namespaces, seccomp.
+fn for_the_next_program(nr: u32) -> bool {
+    matches!(nr, 135 | 157 | 238 | 272 | 308 | 317)
+}
+
 impl Deputy {
-    pub(super) fn call(&self, frame: Frame) -> Result {
+    pub(super) fn call(&self, frame: Frame) -> Result<Option<End>> {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        self.freshen()?;
         let (call, regs) = self.take_call(frame)?;
         let regs: Regs = regs;
         let nr = regs.get(ORIG_AX).copied().unwrap_or(u64::MAX) as u32;
@@ -42,6 +48,17 @@ impl Deputy {
         } else {
             let class = syscalls::refine(nr, args);
             match class {
+                Class::Exec => match self.execute_program(&regs, nr, &mut flags)? {
+                    0 => {
+                        // The guest may have gone already, with the threads of the old program.
+                        let _ = self.say(Kind::Dismiss, &[]);
+                        return Ok(Some(End::Program));
+                    }
+                    e => e,
+                },
+                Class::Home if self.borrows.load(Ordering::Relaxed) && for_the_next_program(nr) => {
+                    self.execute(&regs, nr, &mut flags)?
+                }
                 Class::Forwarded | Class::Cached | Class::Memory | Class::Signal | Class::Exit | Class::Restart => {
                     self.execute(&regs, nr, &mut flags)?
                 }
@@ -55,7 +72,40 @@ impl Deputy {
                 flags |= wire::reply_flag::COME_HOME;
             }
         }
-        self.reply(&call, ax, flags)
+        self.reply(&call, ax, flags)?;
+        Ok(None)
+    }
+
+    /// Before a call: what others' calls have in the window may be old. What they wrote so far goes to the guest.
+    pub(super) fn freshen(&self) -> Result {
+        self.scratch.with(|s| {
+            let out = &mut s.reply;
+            sys::clear(out);
+            memory::collect_window((0, 0), |addr, old, new| {
+                let Some(old) = old else { return Ok(()) };
+                let mut result = Ok(());
+                wire::diff(addr, old, new, |at, bytes| {
+                    result = self.put_change(out, at, bytes);
+                    result.is_ok()
+                });
+                result
+            })?;
+            if out.is_empty() {
+                return Ok(());
+            }
+            self.link.with(|l| l.send(Kind::Changes, &[&*out]))?
+        })?
+    }
+
+    /// Appends a piece of changed memory; what is full is sent ahead.
+    fn put_change(&self, out: &mut Bytes, at: u64, bytes: &[u8]) -> Result {
+        if out.len() + bytes.len() + 12 > wire::CHANGES {
+            self.link.with(|l| l.send(Kind::Changes, &[&*out]))??;
+            sys::clear(out);
+        }
+        out.extend_from_slice(&at.to_le_bytes(), GFP_KERNEL)?;
+        out.extend_from_slice(&(bytes.len() as u32).to_le_bytes(), GFP_KERNEL)?;
+        Ok(out.extend_from_slice(bytes, GFP_KERNEL)?)
     }
 
     /// Takes apart a call frame; its pages go into the window.
@@ -98,8 +148,30 @@ impl Deputy {
                 return Err(EPROTO);
             }
         }
-        memory::set_blank(start, end);
+        if start < end {
+            memory::set_blank(start, end);
+        }
         Ok((call, regs))
+    }
+
+    /// Replaces the program. 0: done, nothing of the old one is left.
+    #[inline(never)]
+    fn execute_program(&self, regs: &Regs, nr: u32, flags: &mut u64) -> Result<i64> {
+        loop {
+            let sent = self.signals_sent.load(Ordering::Relaxed);
+            let ax = task::exec_for(regs, nr);
+            if ax == 0 {
+                return Ok(0);
+            }
+            self.signals(false)?;
+            if !is_restart(ax) || self.signals_sent.load(Ordering::Relaxed) != sent {
+                return Ok(ax);
+            }
+            if self.wanted() || task::traced() {
+                *flags |= wire::reply_flag::COME_HOME;
+                return Ok(ax);
+            }
+        }
     }
 
     /// Runs it, again and again while an interruption had no reason the guest should see.
@@ -142,22 +214,13 @@ impl Deputy {
 
     /// Sends the result and every byte that changed.
     #[inline(never)]
-    fn reply(&self, call: &Call, ax: i64, flags: u64) -> Result {
+    pub(super) fn reply(&self, call: &Call, ax: i64, flags: u64) -> Result {
         self.scratch.with(|s| {
             let out = &mut s.reply;
             sys::clear(out);
             let blank = (call.fill_start, call.fill_end);
             memory::collect_window(blank, |addr, old, new| {
-                let mut put = |at: u64, bytes: &[u8]| {
-                    if out.len() + bytes.len() + 12 > wire::CHANGES {
-                        self.link.with(|l| l.send(Kind::Changes, &[&*out]))??;
-                        sys::clear(out);
-                    }
-                    out.extend_from_slice(&at.to_le_bytes(), GFP_KERNEL)?;
-                    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes(), GFP_KERNEL)?;
-                    out.extend_from_slice(bytes, GFP_KERNEL)?;
-                    Ok::<(), Error>(())
-                };
+                let mut put = |at: u64, bytes: &[u8]| self.put_change(out, at, bytes);
                 match old {
                     Some(old) => {
                         if wire::diff_len(old, new) > wire::PAGE {

@@ -6,6 +6,7 @@
 //! signal, `exit_group`), without any code here returning: what must be given back is therefore owned by the
 //! role and the lists, never by a stack frame, and [`gone`] gives it back.
 
+mod birth;
 mod call;
 mod homecoming;
 
@@ -13,7 +14,6 @@ use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
-use crate::process::image::Thread;
 use crate::process::journey::comm_text;
 use crate::process::records::Move;
 use crate::process::request::{Refusal, Request, Target};
@@ -48,6 +48,10 @@ pub(crate) struct Deputy {
     /// The last address asked for, and how many pages: a reader going on there asks for more.
     ahead: (AtomicU64, AtomicU64),
     broken: AtomicBool,
+    /// The other half exists. A newborn's link is closed before that when there is none.
+    complete: AtomicBool,
+    /// A child that uses its parent's memory until it executes a program.
+    borrows: AtomicBool,
     /// It takes no requests any more; changed under `request`.
     closed: AtomicBool,
 }
@@ -67,14 +71,15 @@ const MAX_UNSEEN: usize = 4096;
 enum End {
     /// The process is whole again, here.
     Home(Move),
+    /// It is another program now, here.
+    Program,
     /// The link is gone.
     Lost(Error),
 }
 
 impl Deputy {
-    /// For the current task, whose memory is still here. `thread` has been sent.
-    pub(crate) fn new(me: Task, own_node: u16, node: u16, link: Link, thread: &Thread) -> Result<Arc<Deputy>> {
-        let _ = thread;
+    /// For the current task.
+    pub(crate) fn new(me: Task, own_node: u16, node: u16, link: Link) -> Result<Arc<Deputy>> {
         let scratch = Scratch {
             reply: Bytes::with_capacity(4096, GFP_KERNEL)?,
             page: KVec::from_elem(0, wire::PAGE, GFP_KERNEL)?,
@@ -96,6 +101,8 @@ impl Deputy {
                 cpu: (AtomicU64::new(0), AtomicU64::new(0)),
                 ahead: (AtomicU64::new(0), AtomicU64::new(0)),
                 broken: AtomicBool::new(false),
+                complete: AtomicBool::new(true),
+                borrows: AtomicBool::new(false),
                 closed: AtomicBool::new(false),
             }),
             GFP_KERNEL,
@@ -114,7 +121,7 @@ impl Deputy {
             c.remove_deputy(&**self);
             return done;
         }
-        let attached = memory::attach(owner.cast(), false);
+        let attached = memory::attach(false);
         if attached.is_err() {
             self.uninstall();
         }
@@ -178,7 +185,7 @@ impl Deputy {
             }
             match self.readable() {
                 Ok(true) => match self.frame() {
-                    Ok(Some(m)) => return End::Home(m),
+                    Ok(Some(end)) => return end,
                     Ok(None) => continue,
                     Err(e) => return End::Lost(e),
                 },
@@ -218,15 +225,21 @@ impl Deputy {
         self.link.with(|l| l.send(kind, parts))?
     }
 
-    /// Receives and serves one frame. `Some`: the process has come home.
-    fn frame(&self) -> Result<Option<Move>> {
+    /// Receives and serves one frame. `Some`: it is a deputy no longer.
+    fn frame(&self) -> Result<Option<End>> {
         let frame = self.link.with(|l| l.recv())??;
         self.serve(frame)
     }
 
-    fn serve(&self, frame: Frame) -> Result<Option<Move>> {
+    fn serve(&self, frame: Frame) -> Result<Option<End>> {
         match frame.kind {
-            Kind::Call => self.call(frame).map(|()| None),
+            Kind::Call => self.call(frame),
+            Kind::Fork => self.fork(),
+            Kind::Unborn => self.unborn().map(|()| None),
+            Kind::Ready => {
+                self.complete.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
             Kind::FileReq => self.file_pages().map(|()| None),
             Kind::Mask => {
                 let (mask, seen) = self.link.with(|l| {
@@ -237,7 +250,7 @@ impl Deputy {
                 self.confirm_signals(seen);
                 Ok(None)
             }
-            Kind::Coming => self.receive_home(),
+            Kind::Coming => Ok(self.receive_home()?.map(End::Home)),
             // A stop that was overtaken by a call of the guest.
             Kind::Paused => Ok(None),
             Kind::Refuse => {
@@ -450,7 +463,7 @@ fn store_pages(l: &mut Link, frame: Frame) -> Result {
 /// Lives as a deputy until the process is home or the link is gone. A request that wants it elsewhere at once comes back
 /// together with the way home, which is the first half of that move.
 #[inline(never)]
-pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Move)> {
+pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Option<Move>)> {
     // The role owns a reference; this one must not be on the stack of a task that may die here.
     let me: *const Deputy = &*deputy;
     drop(deputy);
@@ -467,7 +480,7 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Move)> {
             match request {
                 Some(request) if request.target != Target::Home => {
                     me.uninstall();
-                    return Some((request, m));
+                    return Some((request, Some(m)));
                 }
                 request => {
                     me.record(m);
@@ -477,6 +490,27 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Move)> {
                     }
                 }
             }
+            None
+        }
+        End::Program => {
+            let m = Move {
+                from: me.node,
+                to: me.own_node,
+                pages: 0,
+                frozen_ns: 0,
+                calls: me.calls.load(Ordering::Relaxed),
+            };
+            let node = me.node;
+            me.record(m);
+            me.uninstall();
+            // Where it goes on is where it was, if nobody wants otherwise.
+            request.or_else(|| Request::new(Target::Node(node)).ok()).map(|r| (r, None))
+        }
+        End::Lost(_) if !me.complete.load(Ordering::Relaxed) && !task::dying() => {
+            if let Some(r) = request {
+                r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
+            }
+            task::vanish();
             None
         }
         End::Lost(e) => {

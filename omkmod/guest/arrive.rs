@@ -18,6 +18,9 @@ use kernel::prelude::*;
 const RLIMIT_STACK: u32 = 3;
 const NR_MMAP: u32 = 9;
 const NR_MPROTECT: u32 = 10;
+const NR_MADVISE: u32 = 28;
+const MADV_DONTFORK: u64 = 10;
+const MADV_WIPEONFORK: u64 = 18;
 const PROT_RW: u64 = 3;
 /// MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE
 const MAP_FLAGS: u64 = 0x2 | 0x20 | 0x4000 | 0x10_0000;
@@ -146,6 +149,11 @@ fn map(v: &Vma) -> Result {
     if v.flags & vma_flag::FILE != 0 {
         memory::mark_file(v.start, len)?;
     }
+    for (flag, advice) in [(vma_flag::DONTFORK, MADV_DONTFORK), (vma_flag::WIPEONFORK, MADV_WIPEONFORK)] {
+        if v.flags & flag != 0 && task::syscall(NR_MADVISE, [v.start, len, advice, 0, 0, 0]) != 0 {
+            return Err(EINVAL);
+        }
+    }
     Ok(())
 }
 
@@ -162,7 +170,7 @@ fn protect(v: &Vma) -> Result {
 /// Becomes a guest, says so, and waits for home's word. What fails from here on ends this task; the process is still whole at home.
 fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result {
     task::set_sigactions(&thread.sigactions);
-    let guest = Guest::new(link, profile)?;
+    let guest = Guest::new(link, profile.pid, profile.own_pid, profile.own_tid, profile.comm)?;
     guest.install()?;
     for v in list.iter().filter(|v| v.flags & vma_flag::FILE != 0) {
         memory::hook_range(v.start, v.end)?;

@@ -21,6 +21,8 @@ const CARRY: usize = wire::MAX_CARRY;
 struct Carry {
     list: KVec<u64>,
     fill: (u64, u64, u64),
+    /// Others may use the window meanwhile: what they find there must be what is here.
+    shared: bool,
 }
 
 impl Carry {
@@ -42,7 +44,7 @@ impl Carry {
         let Some(end) = start.checked_add(len).filter(|e| *e < wire::TASK_SIZE) else { return Ok(()) };
         let inner = (start.next_multiple_of(PAGE), end - end % PAGE);
         let alone = args.iter().filter(|a| **a >= start && **a < end).count() == 1;
-        if self.fill.1 == 0 && inner.0 < inner.1 && alone {
+        if self.fill.1 == 0 && inner.0 < inner.1 && alone && !self.shared {
             self.fill = (inner.0, inner.1.min(inner.0 + MAX_FILL), start);
         }
         self.add(start, len)
@@ -138,7 +140,7 @@ impl Guest {
     pub(super) fn forward(&self, frame: &task::Frame, nr: u32, args: [u64; 6], class: Class) -> Result {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.restart_at_home.store(false, Ordering::Relaxed);
-        let mut carry = Carry { list: KVec::new(), fill: (0, 0, 0) };
+        let mut carry = Carry { list: KVec::new(), fill: (0, 0, 0), shared: task::shares_memory() };
         for a in syscalls::carried(nr, args) {
             carry.argument(a, args)?;
         }
@@ -206,7 +208,7 @@ impl Guest {
         self.link.with(|l| l.send_bulk(Kind::Call, &[body.get(..len).ok_or(EINVAL)?], &data))?
     }
 
-    fn await_reply(&self) -> Result<(i64, u64)> {
+    pub(super) fn await_reply(&self) -> Result<(i64, u64)> {
         let mut ahead = Bytes::new();
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
@@ -219,6 +221,12 @@ impl Guest {
                     Ok(ahead.extend_from_slice(l.body(), GFP_KERNEL)?)
                 })??;
                 continue;
+            }
+            if frame.kind == Kind::Dismiss {
+                // The deputy is another program now.
+                self.ended.store(true, Ordering::Relaxed);
+                task::kill_self();
+                return Ok((0, 0));
             }
             if frame.kind != Kind::Reply {
                 self.heard(frame)?;

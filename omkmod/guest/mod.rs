@@ -6,6 +6,7 @@
 //! the other is not called.
 
 pub(crate) mod arrive;
+mod birth;
 mod forward;
 mod homegoing;
 mod repeat;
@@ -47,6 +48,8 @@ pub(crate) struct Guest {
     answering: AtomicBool,
     /// It is over: home is unreachable or has ended it.
     ended: AtomicBool,
+    /// Its memory is its parent's, which waits until this child execs or exits.
+    borrows: AtomicBool,
     /// The interrupted call that `restart_syscall` continues was home's.
     restart_at_home: AtomicBool,
     signals_seen: AtomicU64,
@@ -61,23 +64,24 @@ const NR_GETPID: u32 = 39;
 const NR_GETTID: u32 = 186;
 
 impl Guest {
-    /// For the current task, a vessel.
-    fn new(link: Link, profile: &crate::process::profile::Profile) -> Result<Arc<Guest>> {
+    /// For the current task, a vessel or a child of a guest.
+    fn new(link: Link, home_pid: i32, own_pid: i32, own_tid: i32, comm: [u8; 16]) -> Result<Arc<Guest>> {
         let home = link.peer;
         Arc::pin_init(
             try_pin_init!(Guest {
                 pid: task::pid(),
                 home,
-                home_pid: profile.pid,
-                own_pid: profile.own_pid,
-                own_tid: profile.own_tid,
-                comm: profile.comm,
+                home_pid,
+                own_pid,
+                own_tid,
+                comm,
                 link: TaskCell::new(link),
                 kick: Kick::new(),
                 leaving: AtomicBool::new(false),
                 paused: AtomicBool::new(false),
                 answering: AtomicBool::new(false),
                 ended: AtomicBool::new(false),
+                borrows: AtomicBool::new(false),
                 restart_at_home: AtomicBool::new(false),
                 signals_seen: AtomicU64::new(0),
                 calls: AtomicU64::new(0),
@@ -101,7 +105,18 @@ impl Guest {
             return role;
         }
         c.add_guest(self.clone())?;
-        memory::attach(owner.cast(), true)?;
+        memory::attach(true)?;
+        self.link.with(|l| l.socket().open_ear(&self.kick))??;
+        Ok(())
+    }
+
+    /// The same for a child of a guest, whose role and memory are prepared.
+    fn install_newborn(self: &Arc<Self>) -> Result {
+        let c = cluster().ok_or(ENETDOWN)?;
+        let owner = Arc::into_raw(self.clone());
+        self.kick.init(knocked, owner.cast());
+        task::become_role(Role::Guest, owner.cast());
+        c.add_guest(self.clone())?;
         self.link.with(|l| l.socket().open_ear(&self.kick))??;
         Ok(())
     }
@@ -152,10 +167,10 @@ impl Guest {
             task::kill_self();
             return true;
         }
-        if task::is_ia32_call() {
-            return self.at_home(frame);
-        }
         let (nr, args) = frame.call();
+        if task::is_ia32_call() {
+            return self.at_home(frame, u32::MAX, args);
+        }
         match syscalls::refine(nr, args) {
             Class::Local => {
                 self.restart_at_home.store(false, Ordering::Relaxed);
@@ -165,18 +180,20 @@ impl Guest {
             Class::Cached if nr == NR_GETTID => self.answer(frame, self.own_tid),
             Class::SigReturn => self.sigreturn(frame),
             Class::Restart if !self.restart_at_home.load(Ordering::Relaxed) => false,
-            Class::Life | Class::Home => self.at_home(frame),
-            Class::Memory if repeat::only_at_home(nr, args) => self.at_home(frame),
-            class => {
-                self.listen(false);
-                let done = self.forward(frame, nr, args, class);
-                if let Err(e) = done {
-                    self.end(e);
-                }
-                self.listen(true);
-                true
-            }
+            Class::Life => self.life(frame, nr, args),
+            Class::Home => self.at_home(frame, nr, args),
+            Class::Memory if repeat::only_at_home(nr, args) => self.at_home(frame, nr, args),
+            class => self.forwarded(frame, nr, args, class),
         }
+    }
+
+    fn forwarded(&self, frame: &task::Frame, nr: u32, args: [u64; 6], class: Class) -> bool {
+        self.listen(false);
+        if let Err(e) = self.forward(frame, nr, args, class) {
+            self.end(e);
+        }
+        self.listen(true);
+        true
     }
 
     fn answer(&self, frame: &task::Frame, value: i32) -> bool {
@@ -184,8 +201,12 @@ impl Guest {
         true
     }
 
-    /// Goes home first and makes the call there.
-    fn at_home(&self, frame: &task::Frame) -> bool {
+    /// Goes home first and makes the call there. A child that has borrowed its parent's memory cannot: what it does before it
+    /// executes a program concerns itself, and its deputy can do it, or it is refused.
+    fn at_home(&self, frame: &task::Frame, nr: u32, args: [u64; 6]) -> bool {
+        if self.borrows.load(Ordering::Relaxed) {
+            return self.forwarded(frame, nr, args, Class::Forwarded);
+        }
         frame.rewind();
         self.send_home();
         true

@@ -107,7 +107,15 @@ pub(crate) unsafe extern "C" fn after_exec(number: *mut c_void, exiting: bool) {
 
 /// In the process itself: fulfils a request, and those that come while it is away.
 pub(crate) fn go(first: Arc<Request>) {
-    let mut next = Some((first, None));
+    fulfil(Some((first, None)));
+}
+
+/// In a process that was born away.
+pub(crate) fn away(deputy: Arc<Deputy>) {
+    fulfil(deputy::run(deputy));
+}
+
+fn fulfil(mut next: Option<(Arc<Request>, Option<Move>)>) {
     while let Some((request, so_far)) = next.take() {
         // Another request was faster: the deputy it made of us takes this one as well.
         if task::role().0 == Role::Deputy {
@@ -126,7 +134,7 @@ pub(crate) fn go(first: Arc<Request>) {
                 request.finish(Ok(()));
                 // What is on this stack is lost if the process dies while it is away: so nothing is.
                 drop(request);
-                next = deputy::run(deputy).map(|(request, way_home)| (request, Some(way_home)));
+                next = deputy::run(deputy);
             }
             Err(refusal) => {
                 pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
@@ -139,7 +147,7 @@ pub(crate) fn go(first: Arc<Request>) {
                 request.finish(Err(refusal));
                 drop(request);
                 match back {
-                    Ok(deputy) => next = deputy::run(deputy).map(|(request, way_home)| (request, Some(way_home))),
+                    Ok(deputy) => next = deputy::run(deputy),
                     Err(_) => remember(way_home),
                 }
             }
@@ -186,7 +194,7 @@ fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
 fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     let c = cluster().ok_or(ENETDOWN)?;
     let m = c.membership().ok_or(ENETDOWN)?;
-    let me = Task::find(task::own_ids().0).ok_or(ESRCH)?;
+    let me = Task::current()?;
     check(c, &me)?;
     let mut link = link::connect(c, to).map_err(|e| unreachable(to, e))?;
 
@@ -221,7 +229,7 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     await_kind(&mut link, Kind::Ready, to)?;
 
     // What can fail at home, before anything is given up.
-    let deputy = Deputy::new(me, m.own_id(), to, link, &thread)?;
+    let deputy = Deputy::new(me, m.own_id(), to, link)?;
     drop(thread);
     deputy.install()?;
     if let Err(e) = memory::hook_all() {

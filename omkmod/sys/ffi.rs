@@ -21,6 +21,20 @@ pub(crate) struct Signal {
     pub(crate) info: [u8; wire::SIGINFO_LEN],
 }
 
+/// Mirror of `struct om_clone`: a new task as its parent asked for it.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Clone3 {
+    pub(crate) flags: u64,
+    pub(crate) exit_signal: u64,
+    pub(crate) pidfd: u64,
+    pub(crate) cgroup: u64,
+    /// Where its stack begins (the highest address), 0: where the parent's is.
+    pub(crate) stack: u64,
+    pub(crate) child_tid: u64,
+    pub(crate) tls: u64,
+}
+
 /// Mirror of `struct om_branch_file`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -38,6 +52,10 @@ extern "C" {
     pub(super) fn om_role_set(kind: c_int, owner: *const c_void) -> c_int;
     pub(super) fn om_role_clear();
     pub(super) fn om_role_kind(task: *mut Opaque, owner: *mut *const c_void) -> c_int;
+    pub(super) fn om_role_become(kind: c_int, owner: *const c_void);
+    pub(super) fn om_role_mm_done();
+    pub(super) fn om_birth_arm(f: WorkFn, data: *mut c_void) -> *mut Opaque;
+    pub(super) fn om_birth_disarm(birth: *mut Opaque) -> bool;
     pub(super) fn om_roles_init() -> c_int;
     pub(super) fn om_roles_flush();
     pub(super) fn om_roles_exit();
@@ -56,6 +74,7 @@ extern "C" {
     pub(super) fn om_comm(out: *mut u8);
     pub(super) fn om_set_comm(name: *const u8);
     pub(super) fn om_kill_self(sig: c_int);
+    pub(super) fn om_vanish();
     pub(super) fn om_fatal_pending() -> bool;
     pub(super) fn om_signal_pending() -> bool;
     pub(super) fn om_now_ns() -> u64;
@@ -82,6 +101,11 @@ extern "C" {
     pub(super) fn om_syscall(nr: c_uint, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> c_long;
     pub(super) fn om_syscall_real(regs: *mut Opaque) -> c_long;
     pub(super) fn om_syscall_forwarded(regs: *const u64, nr: c_uint) -> c_long;
+    pub(super) fn om_exec_forwarded(regs: *const u64, nr: c_uint) -> c_long;
+    pub(super) fn om_clone_home(c: *const Clone3) -> c_long;
+    pub(super) fn om_clone_guest(c: *const Clone3) -> c_long;
+    pub(super) fn om_shares_mm() -> bool;
+    pub(super) fn om_task_current() -> *mut Opaque;
     pub(super) fn om_restart_pending();
     pub(super) fn om_state_get(s: *mut wire::State);
     pub(super) fn om_state_set(s: *const wire::State) -> c_int;
@@ -113,8 +137,11 @@ extern "C" {
 
     // mm.c
     pub(super) fn om_mm_used() -> u64;
-    pub(super) fn om_mm_attach(owner: *const c_void, guest: bool) -> c_int;
+    pub(super) fn om_mm_attach(guest: bool) -> c_int;
     pub(super) fn om_mm_detach();
+    pub(super) fn om_mm_fork_prepare() -> *mut Opaque;
+    pub(super) fn om_mm_fork_drop(m: *mut Opaque);
+    pub(super) fn om_mm_fork_adopt(m: *mut Opaque) -> c_int;
     pub(super) fn om_mm_exit();
     pub(super) fn om_store(addr: c_ulong, data: *const u8, failed: bool) -> c_int;
     pub(super) fn om_set_blank(start: c_ulong, end: c_ulong);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the kernel calls us: the system-call dispatcher of guests, and three tracepoints.
+ * Where the kernel calls us: the system-call dispatcher of guests, and four tracepoints.
  *
  * Guests carry the SYSCALL_USER_DISPATCH work flag, so their calls reach syscall_user_dispatch(). An
  * ftrace callback there diverts tasks with a guest role to om_dispatch(); everybody else runs the
@@ -60,6 +60,11 @@ static void probe_exit(void *data, struct task_struct *task)
 	om_role_exit(task);
 }
 
+static void probe_fork(void *data, struct task_struct *parent, struct task_struct *child)
+{
+	om_role_born(parent, child);
+}
+
 static void probe_exec(void *data, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	om_armed_exec(task);
@@ -77,6 +82,7 @@ static struct {
 	struct tracepoint *tp;
 } probes[] = {
 	{ "sched_process_exit", probe_exit },
+	{ "sched_process_fork", probe_fork },
 	{ "sched_process_exec", probe_exec },
 	{ "signal_generate", probe_signal },
 };

@@ -6,6 +6,7 @@
 use super::super::omcore::wire::{self, MmInfo, Vma};
 use super::{count, ffi};
 use core::ffi::{c_int, c_ulong, c_void};
+use core::ptr::NonNull;
 use kernel::error::{to_result, Result};
 use kernel::prelude::*;
 
@@ -97,13 +98,42 @@ pub(crate) fn next_vma(addr: u64) -> Option<Vma> {
     unsafe { ffi::om_vma_next(addr as c_ulong, &mut v) }.then_some(v)
 }
 
-/// Attaches a window; faults in it will call the owner. `owner` must live until [`detach`] or the task's role is gone.
-pub(crate) fn attach(owner: *const c_void, guest: bool) -> Result {
-    // SAFETY: the pointer is only handed back to `om_rust_fetch`, while the owner's role lives.
-    to_result(unsafe { ffi::om_mm_attach(owner, guest) })
+/// Attaches a window; a fault in it calls the owner of the faulting task's role.
+pub(crate) fn attach(guest: bool) -> Result {
+    // SAFETY: no preconditions.
+    to_result(unsafe { ffi::om_mm_attach(guest) })
 }
 
-/// The owner lets go of the window.
+/// What a copy of this address space, made by fork, needs in order to ask for its own pages.
+pub(crate) struct ForkCopy(NonNull<ffi::Opaque>);
+
+// SAFETY: until it is adopted nobody else knows of it, and any task may drop it.
+unsafe impl Send for ForkCopy {}
+
+impl Drop for ForkCopy {
+    fn drop(&mut self) {
+        // SAFETY: ours, and not adopted.
+        unsafe { ffi::om_mm_fork_drop(self.0.as_ptr()) };
+    }
+}
+
+impl ForkCopy {
+    /// In the parent, before the fork.
+    pub(crate) fn prepare() -> Result<Self> {
+        // SAFETY: no preconditions; null when there is no memory.
+        NonNull::new(unsafe { ffi::om_mm_fork_prepare() }).map(ForkCopy).ok_or(ENOMEM)
+    }
+
+    /// In the child, before anything else.
+    pub(crate) fn adopt(self) -> Result {
+        // SAFETY: made for a copy of this address space; on success it belongs to it.
+        to_result(unsafe { ffi::om_mm_fork_adopt(self.0.as_ptr()) })?;
+        core::mem::forget(self);
+        Ok(())
+    }
+}
+
+/// The window goes, unless mappings still need it.
 pub(crate) fn detach() {
     // SAFETY: no preconditions.
     unsafe { ffi::om_mm_detach() };

@@ -52,8 +52,7 @@ struct om_mm {
 	struct rcu_head rcu;
 	struct mm_struct *mm;
 	struct xarray store;
-	unsigned long count;		/* entries in store, bounded by OM_STORE_MAX */
-	void *owner;			/* of the Rust half; NULL once it is gone */
+	atomic_long_t count;		/* entries in store, bounded by OM_STORE_MAX */
 	bool guest;
 	bool hooked;
 	unsigned long blank_start, blank_end;	/* home: content of these does not matter to the call */
@@ -70,7 +69,10 @@ static atomic_t mms_alive = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(mms_gone);
 static const struct vm_operations_struct om_vm_ops;
 
-/* From Rust: bring pages [addr, addr + n*PAGE_SIZE) into the store, at least the first; sleeps. `locked`: under mmap_lock. */
+/*
+ * From Rust: bring pages [addr, addr + n*PAGE_SIZE) into the store, at least the first; sleeps. `locked`: under mmap_lock.
+ * The owner is that of the faulting task's role: each task has a link of its own, while an address space may have several.
+ */
 int om_rust_fetch(void *owner, bool guest, unsigned long addr, unsigned long n, bool locked);
 
 struct om_mm *om_mm_find(struct mm_struct *mm)
@@ -100,17 +102,24 @@ static const struct vm_operations_struct *original_ops(struct om_mm *m, struct v
 	return NULL;
 }
 
+static void store_erase(struct om_mm *m, unsigned long addr)
+{
+	void *entry = xa_erase(&m->store, addr >> PAGE_SHIFT);
+
+	if (!entry)
+		return;
+	atomic_long_dec(&m->count);
+	if (!xa_is_value(entry))
+		put_page(entry);
+}
+
 static void store_clear(struct om_mm *m)
 {
 	unsigned long index;
 	void *entry;
 
-	xa_for_each(&m->store, index, entry) {
-		if (!xa_is_value(entry))
-			put_page(entry);
-		xa_erase(&m->store, index);
-	}
-	m->count = 0;
+	xa_for_each(&m->store, index, entry)
+		store_erase(m, index << PAGE_SHIFT);
 }
 
 /* Our vm_ops and bit come off every VMA. The caller holds mmap_lock for writing. */
@@ -157,9 +166,8 @@ static void om_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	retire(m);
 }
 
-static void om_free(struct mmu_notifier *mn)
+static void mm_free(struct om_mm *m)
 {
-	struct om_mm *m = container_of(mn, struct om_mm, mn);
 	unsigned int i;
 
 	for (i = 0; i < m->nfiles; i++)
@@ -169,6 +177,11 @@ static void om_free(struct mmu_notifier *mn)
 	xa_destroy(&m->store);
 	xa_destroy(&m->clean);
 	kfree_rcu(m, rcu);
+}
+
+static void om_free(struct mmu_notifier *mn)
+{
+	mm_free(container_of(mn, struct om_mm, mn));
 	if (atomic_dec_and_test(&mms_alive))
 		wake_up(&mms_gone);
 }
@@ -200,33 +213,30 @@ static int register_undisturbed(struct om_mm *m)
 	return ret;
 }
 
-/* For current->mm; one at a time. An existing one (the process was away before) is used again. */
-int om_mm_attach(void *owner, bool guest)
+static struct om_mm *mm_new(bool guest)
 {
-	struct om_mm *m = om_mm_find(current->mm);
-	int ret;
+	struct om_mm *m = kzalloc(sizeof(*m), GFP_KERNEL);
 
-	if (m) {
-		m->owner = owner;
-		return 0;
-	}
-	m = kzalloc(sizeof(*m), GFP_KERNEL);
 	if (!m)
-		return -ENOMEM;
-	if (!try_module_get(THIS_MODULE)) {
-		kfree(m);
-		return -EBUSY;
-	}
+		return NULL;
 	xa_init(&m->store);
 	xa_init(&m->clean);
-	m->mm = current->mm;
-	m->owner = owner;
 	m->guest = guest;
 	m->mn.ops = &om_mn_ops;
+	return m;
+}
+
+/* m begins to look after current->mm. On error it is still the caller's. */
+static int mm_begin(struct om_mm *m)
+{
+	int ret;
+
+	if (!try_module_get(THIS_MODULE))
+		return -EBUSY;
+	m->mm = current->mm;
 	ret = register_undisturbed(m);
 	if (ret) {
 		module_put(THIS_MODULE);
-		kfree(m);
 		return ret;
 	}
 	atomic_inc(&mms_alive);
@@ -236,17 +246,110 @@ int om_mm_attach(void *owner, bool guest)
 	return 0;
 }
 
-/* The owner is gone; without hooked VMAs the om_mm goes too, so that nothing pins the module. */
-void om_mm_detach(void)
+/* For current->mm. An existing one (another thread's, or from an earlier journey) is used again. */
+int om_mm_attach(bool guest)
 {
 	struct om_mm *m = om_mm_find(current->mm);
+	int ret;
+
+	if (m)
+		return 0;
+	m = mm_new(guest);
+	if (!m)
+		return -ENOMEM;
+	ret = mm_begin(m);
+	if (ret)
+		kfree(m);
+	return ret;
+}
+
+/* Without hooked VMAs the om_mm goes, so that nothing pins the module. */
+void om_mm_detach(void)
+{
+	struct om_mm *m = current->mm ? om_mm_find(current->mm) : NULL;
+
+	if (m && !m->hooked) {
+		store_clear(m);
+		retire(m);
+	}
+}
+
+/* ---- a fork ---- */
+
+/* In the parent, before: what a copy of its address space will need. */
+struct om_mm *om_mm_fork_prepare(void)
+{
+	struct om_mm *m = om_mm_find(current->mm), *copy;
+	unsigned long index;
+	void *entry;
+	unsigned int i;
 
 	if (!m)
-		return;
-	m->owner = NULL;
-	store_clear(m);
-	if (!m->hooked)
-		retire(m);
+		return NULL;
+	copy = mm_new(m->guest);
+	if (!copy)
+		return NULL;
+	mmap_read_lock(current->mm);
+	if (m->nfiles) {
+		copy->files = kvmalloc_array(m->nfiles, sizeof(*m->files), GFP_KERNEL);
+		if (!copy->files) {
+			mmap_read_unlock(current->mm);
+			goto fail;
+		}
+		copy->capfiles = m->nfiles;
+		for (i = 0; i < m->nfiles; i++) {
+			copy->files[i] = m->files[i];
+			get_file(copy->files[i].file);
+		}
+		copy->nfiles = m->nfiles;
+	}
+	mmap_read_unlock(current->mm);
+	xa_for_each(&m->clean, index, entry)
+		if (xa_is_err(xa_store(&copy->clean, index, entry, GFP_KERNEL)))
+			goto fail;
+	if (m->args) {
+		copy->args = kvmalloc(m->args_len, GFP_KERNEL_ACCOUNT);
+		if (copy->args) {
+			memcpy(copy->args, m->args, m->args_len);
+			copy->args_start = m->args_start;
+			copy->args_len = m->args_len;
+		}
+	}
+	copy->hooked = m->hooked;
+	return copy;
+fail:
+	mm_free(copy);
+	return NULL;
+}
+
+/* It was not needed. */
+void om_mm_fork_drop(struct om_mm *m)
+{
+	mm_free(m);
+}
+
+/*
+ * In the child, before anything else. What the parent's calls had in the window was copied with its page table: that is
+ * not the child's. On error the copy is still the caller's.
+ */
+int om_mm_fork_adopt(struct om_mm *m)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	int ret = mm_begin(m);
+	VMA_ITERATOR(vmi, mm, 0);
+
+	if (ret)
+		return ret;
+	om_role_mm_done();
+	if (m->guest)
+		return 0;
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma)
+		if (om_mm_is_ours(vma))
+			zap_page_range_single(vma, vma->vm_start, vma->vm_end - vma->vm_start, NULL);
+	mmap_read_unlock(mm);
+	return 0;
 }
 
 /* At unload: nothing is attached any more; wait for the last one to be freed. */
@@ -265,30 +368,41 @@ void om_mm_exit(void)
 
 static int store_put(struct om_mm *m, unsigned long addr, void *entry)
 {
-	void *old;
+	void *old = NULL, *seen;
 
 	/* What cannot be had must always find room, or the fault would be tried for ever. */
-	if (m->count >= OM_STORE_MAX && !xa_is_value(entry))
+	if (atomic_long_read(&m->count) >= OM_STORE_MAX && !xa_is_value(entry))
 		return -ENOMEM;
-	old = xa_store(&m->store, addr >> PAGE_SHIFT, entry, GFP_KERNEL);
-	if (xa_is_err(old))
-		return xa_err(old);
+	for (;;) {
+		seen = xa_cmpxchg(&m->store, addr >> PAGE_SHIFT, old, entry, GFP_KERNEL);
+		if (xa_is_err(seen))
+			return xa_err(seen);
+		if (seen == old)
+			break;
+		/* Another thread was faster: its page may be mapped already. */
+		if (seen && !xa_is_value(seen)) {
+			if (!xa_is_value(entry))
+				put_page(entry);
+			return 0;
+		}
+		old = seen;
+	}
 	if (!old)
-		m->count++;
-	else if (!xa_is_value(old))
-		put_page(old);
+		atomic_long_inc(&m->count);
 	return 0;
 }
 
-static void store_erase(struct om_mm *m, unsigned long addr)
+/* What is known of a page; a page comes with a reference of the caller's. */
+static void *store_get(struct om_mm *m, unsigned long addr)
 {
-	void *entry = xa_erase(&m->store, addr >> PAGE_SHIFT);
+	void *entry;
 
-	if (!entry)
-		return;
-	m->count--;
-	if (!xa_is_value(entry))
-		put_page(entry);
+	xa_lock(&m->store);
+	entry = xa_load(&m->store, addr >> PAGE_SHIFT);
+	if (entry && !xa_is_value(entry))
+		get_page(entry);
+	xa_unlock(&m->store);
+	return entry;
 }
 
 /* Guest: whatever waited or was known for this range belongs to a mapping that is no more, or changes. */
@@ -386,58 +500,63 @@ static vm_fault_t install_anon(struct om_mm *m, struct vm_fault *vmf, struct pag
 	return VM_FAULT_LOCKED;
 }
 
+/* What is known of the page becomes the answer to the fault. NULL entry: nothing is. Takes over the reference. */
+static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long addr, void *entry)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	vm_fault_t r;
+
+	if (!entry || xa_is_value(entry)) {
+		/* Said once: what cannot be had now may be had later. */
+		store_erase(m, addr);
+		return VM_FAULT_SIGBUS;
+	}
+	if (m->guest && !vmf->cow_page) {
+		r = install_anon(m, vmf, entry);
+		put_page(entry);
+		if (r == VM_FAULT_LOCKED) {
+			store_erase(m, addr);
+			if (!(vma->vm_flags & VM_WRITE))
+				xa_store(&m->clean, addr >> PAGE_SHIFT, xa_mk_value(1), GFP_KERNEL);
+		}
+		return r;
+	}
+	vmf->page = entry;
+	if (m->guest)	/* a write: the kernel copies it into a page of the process */
+		store_erase(m, addr);
+	return 0;
+}
+
 static vm_fault_t om_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long addr = vmf->address & PAGE_MASK, n;
 	struct om_mm *m = om_mm_find(vma->vm_mm);
-	void *entry, *owner;
-	int ret;
+	void *entry, *owner = NULL;
+	int ret, kind;
 
 	/* Foreign readers come through ->access; they cannot speak on the process' link. */
-	if (!m || current->mm != vma->vm_mm || !m->owner)
+	if (!m || current->mm != vma->vm_mm)
+		return VM_FAULT_SIGBUS;
+	kind = om_role_kind(current, &owner);
+	if (kind != (m->guest ? OM_GUEST : OM_DEPUTY))
 		return VM_FAULT_SIGBUS;
 
-	entry = xa_load(&m->store, addr >> PAGE_SHIFT);
-	if (entry == OM_FAILED)
-		return VM_FAULT_SIGBUS;
+	entry = store_get(m, addr);
 	if (!entry && addr >= m->blank_start && addr < m->blank_end) {
 		if (om_store(addr, NULL, false))
 			return VM_FAULT_SIGBUS;
-		entry = xa_load(&m->store, addr >> PAGE_SHIFT);
+		entry = store_get(m, addr);
 	}
-	if (entry) {
-		if (m->guest && !vmf->cow_page) {
-			vm_fault_t r = install_anon(m, vmf, entry);
-
-			if (r == VM_FAULT_LOCKED) {
-				store_erase(m, addr);
-				if (!(vma->vm_flags & VM_WRITE))
-					xa_store(&m->clean, addr >> PAGE_SHIFT, xa_mk_value(1), GFP_KERNEL);
-			}
-			return r;
-		}
-		get_page(entry);
-		vmf->page = entry;
-		if (m->guest)	/* a write: the kernel copies it into a page of the process */
-			store_erase(m, addr);
-		return 0;
-	}
+	if (entry)
+		return answer(m, vmf, addr, entry);
 
 	n = fetch_room(m, vma, addr);
-	owner = m->owner;
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY)) {
 		ret = om_rust_fetch(owner, m->guest, addr, n, true);
 		if (ret)
 			return VM_FAULT_SIGBUS;
-		entry = xa_load(&m->store, addr >> PAGE_SHIFT);
-		if (!entry || xa_is_value(entry))
-			return VM_FAULT_SIGBUS;
-		if (m->guest && !vmf->cow_page)
-			return install_anon(m, vmf, entry);
-		get_page(entry);
-		vmf->page = entry;
-		return 0;
+		return answer(m, vmf, addr, store_get(m, addr));
 	}
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
@@ -644,75 +763,98 @@ void om_unhook_all(void)
 static bool page_wanted(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
 			unsigned long *skip);
 
-static bool in_page_table(struct mm_struct *mm, unsigned long addr)
+static bool in_page_table(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr)
 {
-	struct vm_area_struct *vma;
 	unsigned long skip;
-	bool there = false;
+	bool there;
 
-	mmap_read_lock(mm);
-	vma = find_vma(mm, addr);
-	if (vma && vma->vm_start <= addr) {
-		rcu_read_lock();
-		there = page_wanted(mm, vma, addr, &skip);
-		rcu_read_unlock();
-	}
-	mmap_read_unlock(mm);
+	rcu_read_lock();
+	there = page_wanted(mm, vma, addr, &skip);
+	rcu_read_unlock();
 	return there;
 }
 
 /* ---- what a forwarded call changed ---- */
 
 /*
- * For every page in the store: `changed(ctx, addr, old, new)` if the call wrote to it (old NULL: the page was
+ * For every page in the store: `changed(ctx, addr, old, new)` if a call wrote to it (old NULL: the page was
  * blank). All pages leave the page table and the store, so that the next call sees the guest's memory
- * anew. A page that is still pinned (direct I/O in flight) is compared like any other; its call has ended.
+ * anew. Other threads may be in calls that use some of these pages: such a call faults again, and meanwhile nobody can
+ * map a page that has left the store, because that is done under mmap_lock. A page that is pinned for a device's use stays
+ * until its own call has ended.
  */
+#define COLLECT_BATCH 24
+
 int om_window_collect(unsigned long blank_start, unsigned long blank_end,
 		      int (*changed)(void *ctx, unsigned long addr, const u8 *old, const u8 *new),
 		      void *ctx)
 {
 	struct mm_struct *mm = current->mm;
 	struct om_mm *m = om_mm_find(mm);
-	unsigned long index;
+	struct {
+		unsigned long addr;
+		struct page *was, *now;
+	} batch[COLLECT_BATCH];
+	unsigned long index = 0;
+	unsigned int i, n;
 	void *entry;
 	int ret = 0;
 
 	if (!m)
 		return 0;
-	m->blank_start = m->blank_end = 0;
-	if (!m->count)
-		return 0;
-	xa_for_each(&m->store, index, entry) {
-		unsigned long addr = index << PAGE_SHIFT;
-		struct vm_area_struct *vma;
-		struct page *now = NULL;
+	if (blank_start < blank_end)
+		m->blank_start = m->blank_end = 0;
+	while (atomic_long_read(&m->count)) {
+		n = 0;
+		mmap_write_lock(mm);
+		for (entry = xa_find(&m->store, &index, ULONG_MAX, XA_PRESENT); entry && n < COLLECT_BATCH;
+		     entry = xa_find_after(&m->store, &index, ULONG_MAX, XA_PRESENT)) {
+			unsigned long addr = index << PAGE_SHIFT;
+			struct vm_area_struct *vma = find_vma(mm, addr);
+			struct page *now = NULL;
 
-		/* Not mapped: not touched. But a page that was written may be in swap or on its way between nodes. */
-		if (!xa_is_value(entry) && get_user_pages_fast(addr, 1, FOLL_NOFAULT, &now) != 1 &&
-		    (!in_page_table(mm, addr) || get_user_pages_fast(addr, 1, FOLL_FORCE, &now) != 1))
-			now = NULL;
-		mmap_read_lock(mm);
-		vma = find_vma(mm, addr);
-		if (vma && vma->vm_start <= addr && om_mm_is_ours(vma))
-			zap_page_range_single(vma, addr, PAGE_SIZE, NULL);
-		mmap_read_unlock(mm);
-		if (now) {
-			if (now != entry && !ret) {
-				bool blank = addr >= blank_start && addr + PAGE_SIZE <= blank_end;
-				u8 *old_at = kmap_local_page(entry), *new_at = kmap_local_page(now);
+			if (vma && (vma->vm_start > addr || !om_mm_is_ours(vma)))
+				vma = NULL;
+			/* Not mapped: not touched. But a page that was written may be in swap or on its way between nodes. */
+			if (vma && !xa_is_value(entry) && !get_user_pages_fast_only(addr, 1, 0, &now) &&
+			    (!in_page_table(mm, vma, addr) ||
+			     get_user_pages_remote(mm, addr, 1, FOLL_FORCE, &now, NULL) != 1))
+				now = NULL;
+			if (now && now != entry && folio_maybe_dma_pinned(page_folio(now))) {
+				put_page(now);
+				continue;
+			}
+			xa_erase(&m->store, index);
+			atomic_long_dec(&m->count);
+			if (vma) {
+				vma_start_write(vma);
+				zap_page_range_single(vma, addr, PAGE_SIZE, NULL);
+			}
+			if (xa_is_value(entry))
+				continue;
+			batch[n].addr = addr;
+			batch[n].was = entry;
+			batch[n++].now = now;
+		}
+		mmap_write_unlock(mm);
+		for (i = 0; i < n; i++) {
+			struct page *was = batch[i].was, *now = batch[i].now;
 
-				ret = changed(ctx, addr, blank ? NULL : old_at, new_at);
+			if (now && now != was && !ret) {
+				bool blank = batch[i].addr >= blank_start && batch[i].addr + PAGE_SIZE <= blank_end;
+				u8 *old_at = kmap_local_page(was), *new_at = kmap_local_page(now);
+
+				ret = changed(ctx, batch[i].addr, blank ? NULL : old_at, new_at);
 				kunmap_local(new_at);
 				kunmap_local(old_at);
 			}
-			put_page(now);
+			if (now)
+				put_page(now);
+			put_page(was);
 		}
-		if (!xa_is_value(entry))
-			put_page(entry);
-		xa_erase(&m->store, index);
+		if (!entry)
+			break;
 	}
-	m->count = 0;
 	return ret;
 }
 
@@ -735,7 +877,8 @@ bool om_vma_next(unsigned long addr, struct om_vma *out)
 		out->prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
 			    (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
 			    (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
-		out->flags = (vma->vm_file ? 1 : 0) | (vma->vm_flags & VM_GROWSDOWN ? 2 : 0);
+		out->flags = (vma->vm_file ? 1 : 0) | (vma->vm_flags & VM_GROWSDOWN ? 2 : 0) |
+			     (vma->vm_flags & VM_DONTCOPY ? 4 : 0) | (vma->vm_flags & VM_WIPEONFORK ? 8 : 0);
 		out->offset = vma->vm_file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
 		out->reserved = 0;
 		found = true;

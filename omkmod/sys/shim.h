@@ -27,6 +27,8 @@ long om_x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 void om_task_work_run(void);
 int om_anon_vma_prepare(struct vm_area_struct *vma);
 int om_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp);
+struct kernel_clone_args;
+pid_t om_kernel_clone(struct kernel_clone_args *args);
 struct ksignal;
 bool om_get_signal_raw(struct ksignal *ksig);
 
@@ -37,11 +39,12 @@ void om_hooks_exit(void);
 bool om_rust_dispatch(void *guest, struct pt_regs *regs);
 
 /* roles.c: which tasks are ours. A role belongs to one task and one object of the Rust half. */
-enum om_role_kind { OM_NONE, OM_DEPUTY, OM_GUEST, OM_ARMED };
+enum om_role_kind { OM_NONE, OM_DEPUTY, OM_GUEST, OM_ARMED, OM_NEWBORN };
 int om_role_set(int kind, void *owner);
 void om_role_clear(void);
 int om_role_kind(struct task_struct *task, void **owner);
 int om_roles_init(void);
+void om_role_mm_done(void);
 struct om_exit_work;
 
 /* mm.c */

@@ -11,6 +11,7 @@
 #include <linux/static_call.h>
 #include <linux/memcontrol.h>
 #include <linux/rmap.h>
+#include <linux/sched/task.h>
 #include <linux/ptrace.h>
 
 #include "shim.h"
@@ -19,6 +20,7 @@ static unsigned long stub_kallsyms_lookup_name(const char *name) { return 0; }
 static long stub_x64_sys_call(const struct pt_regs *regs, unsigned int nr) { return -ENOSYS; }
 static void stub_task_work_run(void) { }
 static bool stub_get_signal(struct ksignal *ksig) { return false; }
+static pid_t stub_kernel_clone(struct kernel_clone_args *args) { return -ENOSYS; }
 static int stub_anon_vma_prepare(struct vm_area_struct *vma) { return -ENOMEM; }
 static int stub_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp) { return 0; }
 
@@ -26,6 +28,7 @@ DEFINE_STATIC_CALL(om_sc_kallsyms_lookup_name, stub_kallsyms_lookup_name);
 DEFINE_STATIC_CALL(om_sc_x64_sys_call, stub_x64_sys_call);
 DEFINE_STATIC_CALL(om_sc_task_work_run, stub_task_work_run);
 DEFINE_STATIC_CALL(om_sc_get_signal, stub_get_signal);
+DEFINE_STATIC_CALL(om_sc_kernel_clone, stub_kernel_clone);
 DEFINE_STATIC_CALL(om_sc_anon_vma_prepare, stub_anon_vma_prepare);
 DEFINE_STATIC_CALL(om_sc_mem_cgroup_charge, stub_mem_cgroup_charge);
 
@@ -60,6 +63,7 @@ int om_symbols_init(char *missing, size_t len)
 	FIND(om_sc_x64_sys_call, "x64_sys_call");
 	FIND(om_sc_task_work_run, "task_work_run");
 	FIND(om_sc_get_signal, "get_signal");
+	FIND(om_sc_kernel_clone, "kernel_clone");
 	FIND(om_sc_anon_vma_prepare, "__anon_vma_prepare");
 #ifdef CONFIG_MEMCG
 	FIND(om_sc_mem_cgroup_charge, "__mem_cgroup_charge");
@@ -80,6 +84,11 @@ void om_task_work_run(void)
 bool om_get_signal_raw(struct ksignal *ksig)
 {
 	return static_call(om_sc_get_signal)(ksig);
+}
+
+pid_t om_kernel_clone(struct kernel_clone_args *args)
+{
+	return static_call(om_sc_kernel_clone)(args);
 }
 
 int om_anon_vma_prepare(struct vm_area_struct *vma)

@@ -52,7 +52,7 @@ struct om_work {
  * Code that never returns (exit_group, a fatal signal) would drop the works queued behind ours, so ours
  * goes to the end of the line first.
  */
-static bool not_last(struct callback_head *head)
+bool om_not_last(struct callback_head *head)
 {
 	return head->next && !(current->flags & PF_EXITING) &&
 	       !task_work_add(current, head, TWA_RESUME);
@@ -78,7 +78,7 @@ static void run_work(struct callback_head *head)
 	void (*fn)(void *, bool) = w->fn;
 	void *data = w->data;
 
-	if (not_last(head))
+	if (om_not_last(head))
 		return;
 	kfree(w);
 	fn(data, current->flags & PF_EXITING);
@@ -113,7 +113,7 @@ static void kick_run(struct callback_head *head)
 {
 	struct om_kick *kick = container_of(head, struct om_kick, work);
 
-	if (not_last(head))
+	if (om_not_last(head))
 		return;
 	clear_bit(0, &kick->queued);
 	smp_mb__after_atomic();
@@ -234,10 +234,20 @@ bool om_signal_pending(void) { return signal_pending(current); }
 void om_comm(char *out) { __get_task_comm(out, TASK_COMM_LEN, current); }
 void om_set_comm(const char *name) { strscpy(current->comm, name, sizeof(current->comm)); }
 void om_kill_self(int sig) { send_sig(sig, current, 1); }
+
+void om_vanish(void)
+{
+	if (thread_group_leader(current))
+		WRITE_ONCE(current->exit_signal, 0);
+	om_syscall(thread_group_leader(current) ? __NR_exit_group : __NR_exit, 0, 0, 0, 0, 0, 0);
+}
+
 u64 om_now_ns(void) { return ktime_get_ns(); }
 void om_msleep(unsigned int ms) { msleep(ms); }
 bool om_traced(void) { return current->ptrace; }
 void om_cond_resched(void) { cond_resched(); }
+
+struct task_struct *om_task_current(void) { return get_task_struct(current); }
 
 struct task_struct *om_task_find(int pid)
 {
@@ -526,6 +536,77 @@ long om_syscall_forwarded(const u64 *guest_regs, unsigned int nr)
 	*real = saved;
 	return ret;
 }
+
+/*
+ * A forwarded execve. 0: this task is another program now, its registers are the new program's, and the old address space
+ * is gone.
+ */
+long om_exec_forwarded(const u64 *guest_regs, unsigned int nr)
+{
+	struct pt_regs *real = current_pt_regs(), saved = *real, *from = (struct pt_regs *)guest_regs;
+	long ret;
+
+	real->di = from->di;
+	real->si = from->si;
+	real->dx = from->dx;
+	real->r10 = from->r10;
+	real->r8 = from->r8;
+	real->r9 = from->r9;
+	real->orig_ax = nr;
+	real->ax = -ENOSYS;
+	ret = om_x64_sys_call(real, nr);
+	if (task_work_pending(current))
+		om_task_work_run();
+	if (ret) {
+		*real = saved;
+	} else {
+		/* Or the way out would take it for an interrupted call. */
+		real->ax = 0;
+		real->orig_ax = -1;
+	}
+	return ret;
+}
+
+/* ---- new tasks ---- */
+
+/* What concerns the memory and the processor of the new task is done where it runs, at the guest. */
+#define OM_NOT_AT_HOME (CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_VFORK)
+
+/* The deputy's child or thread. The caller has armed a birth. */
+long om_clone_home(const struct om_clone *c)
+{
+	struct kernel_clone_args args = {
+		.flags = c->flags & ~(u64)(OM_NOT_AT_HOME | CSIGNAL),
+		.exit_signal = c->exit_signal,
+		.pidfd = (int __user *)c->pidfd,
+		.cgroup = c->cgroup,
+	};
+
+	return om_kernel_clone(&args);
+}
+
+/* What concerns files, parents and numbers is done at home. */
+#define OM_AT_GUEST (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
+		     CLONE_CHILD_CLEARTID | CLONE_VFORK | CLONE_CLEAR_SIGHAND)
+
+/* The guest's child or thread; with CLONE_VFORK this waits. The caller has armed a birth. */
+long om_clone_guest(const struct om_clone *c)
+{
+	struct kernel_clone_args args = {
+		.flags = c->flags & OM_AT_GUEST,
+		.child_tid = (int __user *)c->child_tid,
+		.stack = c->stack,
+		.tls = c->tls,
+	};
+
+	/* A child's parent is who started the first vessel: nobody here waits for it. */
+	if (!(args.flags & CLONE_THREAD))
+		args.flags |= CLONE_PARENT;
+	return om_kernel_clone(&args);
+}
+
+/* Does somebody else use this address space too? */
+bool om_shares_mm(void) { return atomic_read(&current->mm->mm_users) > 1; }
 
 /* ---- what a thread has besides memory and registers ---- */
 

@@ -36,6 +36,13 @@ struct om_signal {
 	u8 info[48];
 };
 
+/* A new task as its parent asked for it; mirrored in ffi.rs. */
+struct om_clone {
+	u64 flags, exit_signal;
+	u64 pidfd, cgroup;
+	u64 stack, child_tid, tls;
+};
+
 struct om_sigaction {
 	u64 handler, flags, restorer, mask;
 };
@@ -52,6 +59,7 @@ struct om_kick {
 void om_kick_init(struct om_kick *kick, void (*fn)(void *), void *data);
 void om_kick_now(struct om_kick *kick);
 void om_restart_check(void);
+bool om_not_last(struct callback_head *head);
 
 void om_armed_exec(struct task_struct *task);
 void om_guest_signal(int sig, struct task_struct *task);

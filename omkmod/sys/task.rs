@@ -29,6 +29,12 @@ impl Drop for Task {
 }
 
 impl Task {
+    /// The current task; of a process with threads, this very thread.
+    pub(crate) fn current() -> Result<Task> {
+        // SAFETY: no preconditions; returns a counted reference.
+        NonNull::new(unsafe { ffi::om_task_current() }).map(Task).ok_or(ESRCH)
+    }
+
     /// The process with this pid in the caller's namespace.
     pub(crate) fn find(pid: i32) -> Option<Task> {
         // SAFETY: no preconditions; returns a counted reference or null.
@@ -134,6 +140,8 @@ pub(crate) enum Role {
     Guest = 2,
     /// Will move after its next exec.
     Armed = 3,
+    /// Child of a deputy or of a guest that is not yet one itself.
+    Newborn = 4,
 }
 
 fn role_of(task: *mut ffi::Opaque) -> (Role, *const c_void) {
@@ -143,6 +151,7 @@ fn role_of(task: *mut ffi::Opaque) -> (Role, *const c_void) {
         1 => Role::Deputy,
         2 => Role::Guest,
         3 => Role::Armed,
+        4 => Role::Newborn,
         _ => Role::None,
     };
     (role, owner)
@@ -158,6 +167,70 @@ pub(crate) fn role() -> (Role, *const c_void) {
 pub(crate) fn set_role(role: Role, owner: *const c_void) -> Result {
     // SAFETY: the pointer is only handed back.
     to_result(unsafe { ffi::om_role_set(role as c_int, owner) })
+}
+
+/// A newborn takes its role. `owner` as for [`set_role`].
+pub(crate) fn become_role(role: Role, owner: *const c_void) {
+    // SAFETY: the pointer is only handed back.
+    unsafe { ffi::om_role_become(role as c_int, owner) }
+}
+
+/// A newborn whose mappings do not call into this module, or are its parent's.
+pub(crate) fn newborn_memory_done() {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_role_mm_done() }
+}
+
+pub(crate) use ffi::Clone3;
+
+/// Where a new task is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Half {
+    /// The deputy's.
+    Home,
+    /// The guest's; with CLONE_VFORK this waits until the child is done.
+    Guest,
+}
+
+/// Makes a task that runs `body(exiting)` before anything else. The current task must have a role. Gives the child's number
+/// as the current task sees it.
+pub(crate) fn give_birth<F: FnOnce(bool) + Send + 'static>(how: &Clone3, half: Half, body: F) -> Result<i32> {
+    let data = KBox::into_raw(KBox::new(body, GFP_KERNEL)?);
+    // SAFETY: `run_boxed::<F>` takes the box back.
+    let birth = unsafe { ffi::om_birth_arm(run_boxed::<F>, data.cast()) };
+    if birth.is_null() {
+        // SAFETY: nothing was armed, so the box is still ours.
+        drop(unsafe { KBox::<F>::from_raw(data) });
+        return Err(ENOMEM);
+    }
+    // SAFETY: a valid record; the call checks its values.
+    let ret = unsafe {
+        match half {
+            Half::Home => ffi::om_clone_home(how),
+            Half::Guest => ffi::om_clone_guest(how),
+        }
+    };
+    // SAFETY: armed above by this task.
+    if unsafe { ffi::om_birth_disarm(birth) } {
+        // SAFETY: no child took it, so the box is still ours.
+        drop(unsafe { KBox::<F>::from_raw(data) });
+    }
+    if ret < 0 {
+        return Err(Error::from_errno(ret as c_int));
+    }
+    Ok(ret as i32)
+}
+
+/// Does somebody else use this address space too?
+pub(crate) fn shares_memory() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_shares_mm() }
+}
+
+/// A forwarded execve. 0: this task is another program now.
+pub(crate) fn exec_for(regs: &Regs, nr: u32) -> i64 {
+    // SAFETY: a whole `struct pt_regs`; the call checks its arguments.
+    unsafe { ffi::om_exec_forwarded(regs.as_ptr(), nr) as i64 }
 }
 
 /// Takes the role off again; its owner is not told.
@@ -522,6 +595,13 @@ pub(crate) fn set_comm(mut name: [u8; 16]) {
 pub(crate) fn kill_self() {
     // SAFETY: no preconditions.
     unsafe { ffi::om_kill_self(9) };
+}
+
+/// Ends this task as if it had never been: without a signal to its parent, which only has to take it away. A thread
+/// ends alone. Does not return.
+pub(crate) fn vanish() {
+    // SAFETY: the task's role gives back what it holds.
+    unsafe { ffi::om_vanish() }
 }
 
 /// Is this task being killed?

@@ -41,20 +41,23 @@ const UTSNAME: u32 = 390;
 // Notes that several calls share.
 const AIO: &str = "The kernel writes to user memory after the call.";
 const CPU_TIME: &str = "Home adds the CPU time that the guest used.";
-const CREDS: &str = "The reply carries the new cached identities.";
+const ANSWERED: &str = "Answered at the guest: home sent it with the process.";
+const ASKED: &str = "Asked at home each time: it may change there.";
 const FUTEX: &str = "Process-shared futexes need shared memory, which keeps a process at home.";
 const LOCKS: &str = "Locked memory belongs to the node that locked it.";
 const NUMA: &str = "NUMA placement is about the memory of one node.";
 const PKEYS: &str = "Protection keys are processor state and mapping state at once.";
 // These calls take a temporary mask and leave the old one in `saved_sigmask`, with TIF_RESTORE_SIGMASK set, when they are
 // interrupted; they answer ERESTARTNOHAND (epoll: EINTR). The deputy then takes the signal under the temporary mask. If it
-// has a handler, the reply carries ERESTARTNOHAND, the siginfo, the temporary mask, the saved one and the flag: the guest's
-// kernel must find both masks as home's did, or it would not deliver a signal that only the temporary mask lets through,
-// and rt_sigreturn would not restore the saved one. If no handler ran, the deputy restores the saved mask and runs the
-// call again, except after EINTR. `pause` has no mask and otherwise does the same.
+// has a handler, a `Signal` frame ahead of the reply carries the siginfo, the temporary mask and the flag; the saved mask is
+// the one that the guest has. Its kernel must find both masks as home's did, or it would not deliver a signal that only the
+// temporary mask lets through, and rt_sigreturn would not restore the saved one. If no handler ran, the deputy restores the
+// saved mask and runs the call again, except after EINTR. `pause` has no mask and otherwise does the same.
 const SAVED_MASK: &str =
     "Waits at home under a temporary signal mask; a handler runs under it and returns to the old one.";
-const SCHED: &str = "Home's scheduler and, on other nodes, a wish.";
+const SCHED: &str = "For the deputy only: the guest keeps the default priority of its node.";
+const SELF_SIGNAL: &str = "A signal to oneself is sent ahead of the reply: its handler runs before the call returns.";
+const STACK: &str = "The stack limit of a guest stays what it was when the process left.";
 const UNBUILT: &str = "No such call in the kernel: ENOSYS.";
 
 macro_rules! table {
@@ -93,8 +96,9 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     7 poll Forwarded [0 InOutArray { count_arg: 1, size: POLLFD }];
     8 lseek Forwarded [];
     9 mmap Memory []
-        "Home: shared, droppable, locked or huge-page mappings. Of a file, the deputy looks at what the driver \
-         made: device memory comes home too. MAP_POPULATE is for the guest only.";
+        "Home: droppable, locked or huge-page mappings, and shared ones that are writable or have no file. Of a file, \
+         home looks at what became of it: shared and opened for writing, or device memory, brings the process home \
+         too. MAP_POPULATE does nothing at the guest.";
     10 mprotect Memory [];
     11 munmap Memory [];
     12 brk Memory [];
@@ -115,12 +119,12 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
         4 InOutFixed(TIMEVAL)
     ];
     24 sched_yield Local [];
-    25 mremap Memory [] "Home: MREMAP_DONTUNMAP.";
+    25 mremap Memory [] "Home: MREMAP_DONTUNMAP; mappings of files.";
     26 msync Local [] "Private mappings have nothing to write back.";
     27 mincore Local [] "Tells what is in the memory of the node where the process is.";
     28 madvise Memory []
         "Local: advice about pages (WILLNEED, COLD, PAGEOUT, POPULATE, COLLAPSE). Home: REMOVE, HWPOISON, \
-         SOFT_OFFLINE, unknown advice. At home FREE is run as DONTNEED, and both mark the range zero before.";
+         SOFT_OFFLINE, unknown advice. At home FREE is run as DONTNEED.";
     29 shmget Forwarded [];
     30 shmat Home [] "Shared memory.";
     31 shmctl Forwarded [];
@@ -132,7 +136,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     37 alarm Forwarded [];
     38 setitimer Forwarded [1 InFixed(ITIMERVAL), 2 OutFixed(ITIMERVAL)]
         "Home: ITIMER_VIRTUAL and ITIMER_PROF, which count CPU time.";
-    39 getpid Cached [];
+    39 getpid Cached [] ANSWERED;
     40 sendfile Forwarded [2 InOutFixed(8)];
     41 socket Forwarded [];
     42 connect Forwarded [1 InBuf { len_arg: 2 }];
@@ -152,10 +156,10 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     56 clone Life [];
     57 fork Life [];
     58 vfork Life [];
-    59 execve Life [];
+    59 execve Exec [0 InStr];
     60 exit Exit [];
     61 wait4 Forwarded [1 InOutFixed(4), 3 InOutFixed(RUSAGE)];
-    62 kill Forwarded [] "A signal to oneself travels with the reply.";
+    62 kill Forwarded [] SELF_SIGNAL;
     63 uname Forwarded [0 OutFixed(UTSNAME)] "Home's names.";
     64 semget Forwarded [];
     65 semop Forwarded [1 InArray { count_arg: 2, size: SEMBUF }];
@@ -189,30 +193,30 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     93 fchown Forwarded [];
     94 lchown Forwarded [0 InStr];
     95 umask Forwarded [];
-    96 gettimeofday Local [];
+    96 gettimeofday Local [] "The guest's node's time of day.";
     97 getrlimit Forwarded [1 OutFixed(RLIMIT)];
     98 getrusage Forwarded [1 OutFixed(RUSAGE)] CPU_TIME;
     99 sysinfo Forwarded [0 OutFixed(SYSINFO)] "Home's memory and load.";
     100 times Forwarded [0 OutFixed(TMS)] CPU_TIME;
     101 ptrace Home [] "A tracer watches from home; a traced process stays there.";
-    102 getuid Cached [];
+    102 getuid Cached [] ASKED;
     103 syslog Forwarded [];
-    104 getgid Cached [];
-    105 setuid Forwarded [] CREDS;
-    106 setgid Forwarded [] CREDS;
-    107 geteuid Cached [];
-    108 getegid Cached [];
+    104 getgid Cached [] ASKED;
+    105 setuid Forwarded [];
+    106 setgid Forwarded [];
+    107 geteuid Cached [] ASKED;
+    108 getegid Cached [] ASKED;
     109 setpgid Forwarded [];
-    110 getppid Cached [] "Home also sends it when the parent dies.";
-    111 getpgrp Forwarded [] "Not cached: the parent may change it at any time.";
+    110 getppid Cached [] ASKED;
+    111 getpgrp Forwarded [];
     112 setsid Forwarded [];
-    113 setreuid Forwarded [] CREDS;
-    114 setregid Forwarded [] CREDS;
+    113 setreuid Forwarded [];
+    114 setregid Forwarded [];
     115 getgroups Forwarded [1 OutArrayRet { count_arg: 0, size: 4 }];
     116 setgroups Forwarded [1 InArray { count_arg: 0, size: 4 }];
-    117 setresuid Forwarded [] CREDS;
+    117 setresuid Forwarded [];
     118 getresuid Forwarded [0 OutFixed(4), 1 OutFixed(4), 2 OutFixed(4)];
-    119 setresgid Forwarded [] CREDS;
+    119 setresgid Forwarded [];
     120 getresgid Forwarded [0 OutFixed(4), 1 OutFixed(4), 2 OutFixed(4)];
     121 getpgid Forwarded [];
     122 setfsuid Forwarded [];
@@ -256,7 +260,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
          subreaper) and most questions. Memory: PR_SET_VMA. Local: PR_GET_TID_ADDRESS.";
     158 arch_prctl Home [] "Local: the FS and GS bases.";
     159 adjtimex Forwarded [0 InOutFixed(TIMEX)];
-    160 setrlimit Forwarded [1 InFixed(RLIMIT)] "The guest's stack limit follows.";
+    160 setrlimit Forwarded [1 InFixed(RLIMIT)] STACK;
     161 chroot Forwarded [0 InStr];
     162 sync Forwarded [];
     163 acct Forwarded [0 InStr];
@@ -282,7 +286,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     183 afs_syscall Forwarded [] UNBUILT;
     184 tuxcall Forwarded [] UNBUILT;
     185 security Forwarded [] UNBUILT;
-    186 gettid Cached [];
+    186 gettid Cached [] ANSWERED;
     187 readahead Forwarded [];
     188 setxattr Forwarded [0 InStr, 1 InStr, 2 InBuf { len_arg: 3 }];
     189 lsetxattr Forwarded [0 InStr, 1 InStr, 2 InBuf { len_arg: 3 }];
@@ -296,8 +300,8 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     197 removexattr Forwarded [0 InStr, 1 InStr];
     198 lremovexattr Forwarded [0 InStr, 1 InStr];
     199 fremovexattr Forwarded [1 InStr];
-    200 tkill Forwarded [] "A signal to oneself travels with the reply.";
-    201 time Local [];
+    200 tkill Forwarded [] SELF_SIGNAL;
+    201 time Local [] "The guest's node's time of day.";
     202 futex Local [] FUTEX;
     203 sched_setaffinity Forwarded [2 InBuf { len_arg: 1 }] "Binds the deputy, by home's processor numbers.";
     204 sched_getaffinity Forwarded [2 OutBufRet { len_arg: 1 }] "Home's processors.";
@@ -325,13 +329,14 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     226 timer_delete Forwarded [];
     227 clock_settime Forwarded [1 InFixed(TIMESPEC)];
     228 clock_gettime Forwarded [1 OutFixed(TIMESPEC)]
-        "Local: realtime, monotonic, raw, coarse and boottime. For CPU-time clocks home adds what the guest used.";
+        "Local: realtime, monotonic, raw, coarse and boottime; the monotonic and boottime ones as at home, the others \
+         are the guest's node's. For CPU-time clocks home adds what the guest used.";
     229 clock_getres Forwarded [1 OutFixed(TIMESPEC)] "Local: the clocks that clock_gettime reads locally.";
     230 clock_nanosleep Forwarded [2 InFixed(TIMESPEC), 3 InOutFixed(TIMESPEC)] "Home: CPU-time clocks.";
     231 exit_group Exit [];
     232 epoll_wait Forwarded [1 OutArrayRet { count_arg: 2, size: EPOLL_EVENT }];
     233 epoll_ctl Forwarded [3 InFixed(EPOLL_EVENT)];
-    234 tgkill Forwarded [] "A signal to oneself travels with the reply.";
+    234 tgkill Forwarded [] SELF_SIGNAL;
     235 utimes Forwarded [0 InStr, 1 InFixed(2 * TIMEVAL)];
     236 vserver Forwarded [] UNBUILT;
     237 mbind Home [] NUMA;
@@ -403,7 +408,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     299 recvmmsg Forwarded [4 InOutFixed(TIMESPEC)];
     300 fanotify_init Forwarded [];
     301 fanotify_mark Forwarded [4 InStr];
-    302 prlimit64 Forwarded [2 InFixed(RLIMIT), 3 OutFixed(RLIMIT)] "The guest's stack limit follows.";
+    302 prlimit64 Forwarded [2 InFixed(RLIMIT), 3 OutFixed(RLIMIT)] STACK;
     303 name_to_handle_at Forwarded [1 InStr];
     304 open_by_handle_at Forwarded [];
     305 clock_adjtime Forwarded [1 InOutFixed(TIMEX)];
@@ -423,7 +428,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     319 memfd_create Forwarded [0 InStr];
     320 kexec_file_load Forwarded [];
     321 bpf Forwarded [1 InOutArray { count_arg: 2, size: 1 }];
-    322 execveat Life [];
+    322 execveat Exec [1 InStr];
     323 userfaultfd Home [] "Watches the faults of one address space.";
     324 membarrier Local [] "Memory: registrations, which mark the address space.";
     325 mlock2 Home [] LOCKS;

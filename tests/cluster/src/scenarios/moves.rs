@@ -14,8 +14,7 @@ use crate::{
     Cluster, NodeId, Program,
 };
 
-/// The programs that go on a tour, and whether they are to be found where they were sent: fork and exec take
-/// a process home.
+/// The programs that go on a tour, and whether only the tour moves them: each exec is made at home.
 const TOURISTS: [(&str, bool); 10] = [
     ("memsum -m 8", true),
     ("sparse", true),
@@ -25,7 +24,7 @@ const TOURISTS: [(&str, bool); 10] = [
     ("files", true),
     ("clocks", true),
     ("sleeps", true),
-    ("forker", false),
+    ("forker", true),
     ("execer", false),
 ];
 
@@ -48,6 +47,7 @@ pub fn all() -> Vec<Scenario> {
         shared("moves/proc-files", proc_files),
         shared("moves/visible-at-home", visible_at_home),
         shared("moves/mosrun", mosrun),
+        shared("moves/script", script),
         shared("moves/sha256sum", sha256sum),
         shared("moves/python", python),
     ]);
@@ -60,15 +60,17 @@ fn tour(cluster: &Cluster, command: &str, stays: bool) -> Result<()> {
     let program = Program::start(home, command)?;
     let pid = program.pid();
     for (destination, expected) in [(to(2), 2), (to(3), 3), (HOME, 0)] {
-        if stays {
-            home.migrate(pid, destination)?;
+        home.migrate(pid, destination)?;
+        let there = || {
             let there = home.where_is(pid)?;
             ensure!(there == expected, "sent to {destination}, it is at {there}");
+            Ok(())
+        };
+        if stays {
+            there()?;
         } else {
-            // While it waits for a vforked child it may be refused.
-            home.wait_until(&format!("a move to {destination} succeeds"), Duration::from_secs(60), || {
-                Ok(home.try_migrate(pid, destination)?.status.success())
-            })?;
+            // Between exec and its return it is home for a moment.
+            home.wait_until(&format!("it is at {destination}"), Duration::from_secs(20), || Ok(there().is_ok()))?;
         }
         program.advance(2).with_context(|| format!("after the move to {destination}"))?;
     }
@@ -224,6 +226,39 @@ fn mosrun(cluster: &Cluster) -> Result<()> {
     ensure!(status.shell_code() == 37, "the status through mosrun: {status}");
     let status = home.run("omctl mosrun 2 /nowhere/to/be/found")?.status;
     ensure!(status.shell_code() == 127, "the status of a command that is not there: {status}");
+    Ok(())
+}
+
+const SCRIPT: &str = r#"
+read start
+for i in 1 2 3; do /bin/echo "round $i"; done
+cat /proc/hpc/pids/self/where
+grep PPid /proc/self/status
+(exit 3); echo "code $?"
+echo "$(ls /programs | wc -l) programs"
+printf '%s\n' c a b | sort | tr '
+' ' '
+sleep 60 & kill -TERM $!; wait $!; echo "killed $?"
+ls /nowhere 2>/dev/null || echo "failed $?"
+"#;
+
+/// A shell that is away: its children are born there, and their programs run there.
+fn script(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let mut texts = Vec::new();
+    for node in [0, 2] {
+        let process = home.command(&["sh", "-c", SCRIPT]).piped_input().spawn()?;
+        let pid = process.pid();
+        if node != 0 {
+            home.migrate(pid, to(node))?;
+        }
+        process.write(b"start\n")?;
+        process.close_input()?;
+        let text = process.wait()?.expect_success()?.text();
+        texts.push(text.replace(&pid.to_string(), "PID").replace(&format!("\n{node}\n"), "\nNODE\n"));
+    }
+    ensure!(texts[0] == texts[1], "at home:\n{}\naway:\n{}", texts[0], texts[1]);
+    ensure!(texts[0].contains("killed 143"), "{}", texts[0]);
     Ok(())
 }
 

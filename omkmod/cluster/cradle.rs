@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Where the two halves of a new task meet: the guest's waits here, under a cookie that home was told, until home's half
+//! connects and names it.
+
+use super::{cluster, Cluster};
+use crate::link::Link;
+use crate::sys::errno::ETIMEDOUT;
+use crate::sys::{self, crypto, task};
+use kernel::prelude::*;
+use kernel::sync::{Arc, CondVar, CondVarTimeoutResult, Mutex};
+use kernel::{new_condvar, new_mutex, pin_init};
+
+/// How long home's half may take.
+const PATIENCE_MS: u32 = 60_000;
+
+/// One new task.
+#[pin_data]
+pub(crate) struct Cradle {
+    cookie: [u64; 2],
+    home: u16,
+    #[pin]
+    arrived: Mutex<Option<(Link, i32)>>,
+    #[pin]
+    changed: CondVar,
+}
+
+/// A place in the list, given up when dropped.
+pub(crate) struct Place(Arc<Cradle>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(c) = cluster() {
+            let gone = {
+                let mut list = c.cradles.lock();
+                let at = list.iter().position(|x| Arc::ptr_eq(x, &self.0));
+                at.and_then(|i| sys::swap_remove(&mut list, i))
+            };
+            drop(gone);
+        }
+    }
+}
+
+impl Place {
+    /// For a new task of a guest whose home is `home`.
+    pub(crate) fn new(c: &Cluster, home: u16) -> Result<Place> {
+        let [a, b, ..] = {
+            let r: [u8; 32] = crypto::random();
+            let word = |i: usize| r.get(i * 8..i * 8 + 8).and_then(|w| w.try_into().ok()).map_or(0, u64::from_le_bytes);
+            [word(0), word(1)]
+        };
+        let cradle = Arc::pin_init(
+            pin_init!(Cradle { cookie: [a, b], home, arrived <- new_mutex!(None), changed <- new_condvar!() }),
+            GFP_KERNEL,
+        )?;
+        c.cradles.lock().push(cradle.clone(), GFP_KERNEL)?;
+        Ok(Place(cradle))
+    }
+
+    /// What home's half has to say.
+    pub(crate) fn cookie(&self) -> [u64; 2] {
+        self.0.cookie
+    }
+
+    /// Waits for home's half: its link and its pid there.
+    pub(crate) fn wait(self) -> Result<(Link, i32)> {
+        let until = task::now_ns() + u64::from(PATIENCE_MS) * 1_000_000;
+        let mut slot = self.0.arrived.lock();
+        loop {
+            if let Some(found) = slot.take() {
+                return Ok(found);
+            }
+            let left = until.saturating_sub(task::now_ns()) / 1_000_000;
+            if left == 0 {
+                return Err(ETIMEDOUT);
+            }
+            let jiffies = kernel::time::msecs_to_jiffies(left as u32);
+            if let CondVarTimeoutResult::Signal { .. } = self.0.changed.wait_interruptible_timeout(&mut slot, jiffies) {
+                if task::dying() {
+                    return Err(EINTR);
+                }
+                // Something else knocked; it must wait until this task is complete.
+                task::sleep_ms(1);
+            }
+        }
+    }
+}
+
+/// A link has come that names a new task. Nobody waits for it: it is closed.
+pub(crate) fn deliver(c: &Cluster, link: Link, cookie: [u64; 2], pid: i32) {
+    let found = {
+        let list = c.cradles.lock();
+        list.iter().find(|x| x.cookie == cookie && x.home == link.peer).cloned()
+    };
+    let Some(cradle) = found else { return };
+    let before = cradle.arrived.lock().replace((link, pid));
+    drop(before);
+    cradle.changed.notify_all();
+}
