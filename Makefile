@@ -2,8 +2,10 @@
 #
 # openMosix: the kernel module, its tools, and what tests them.
 #
-#   make [KDIR=...]    the module for a kernel (default: the running one) and the tools
-#   make install       module, tools and DKMS sources on this machine
+#   make [KDIR=...]    the module for a kernel (default: the running one), and omctl
+#   make install       puts what `make` built on this machine, with man pages, completions, documents and sources for
+#                      DKMS; DESTDIR=... puts all of it below another directory and touches nothing else
+#   make uninstall     takes that away again
 #   make demo          three nodes on this machine, real programs that move between them
 #   make test          everything that can be checked automatically
 #   make bench         measurements
@@ -29,29 +31,44 @@ PROGRAMS := tests/programs/build
 # Sources that the module is built from, for the copy that the debug kernel's module is built in.
 MODULE_SOURCES := Kbuild omkmod omcore proc_hpc
 
-.PHONY: all module module-debug kping tools static-tools programs install demo test bench soak clean \
-	reference debug scenarios
+.PHONY: all module module-debug kping omctl tools static-tools programs demo test bench soak clean \
+	reference debug scenarios install install-module install-tools install-dkms built uninstall
 
-all: module tools
+all: module omctl
 
 # --------------------------------------------------------------------------------------------- the module
 
+# What kbuild leaves behind.
+OBJECTS := '*.o' '*.ko' '*.mod' '*.mod.c' '*.rmeta' '*.rsi' '.*.cmd' '.*.d' Module.symvers modules.order
+
+# $(call no_objects,M): takes it away.
+no_objects = (cd $(1) && set -f && names=($(patsubst %,-o -name %,$(OBJECTS))) && \
+	find . -maxdepth 1 -type f \( "$${names[@]:1}" \) -delete && rm -f .built-for && \
+	for dir in $(MODULE_SOURCES); do \
+		if [ -d $$dir ]; then find $$dir -type f \( "$${names[@]:1}" \) -delete; fi; \
+	done)
+
 # $(call kbuild,KDIR,M): builds the module in M for the kernel in KDIR with the compilers that kernel was
-# built with.
+# built with. Objects that were built for another kernel, or in another directory, are taken away first: kbuild
+# would believe them.
 define kbuild
-	@test -e $(1)/.config || { echo "no kernel build directory at $(1): install the kernel's headers, or name one with KDIR=..." >&2; exit 1; }
-	@grep -q '^CONFIG_RUST=y' $(1)/.config || { echo "the kernel in $(1) has no Rust support (CONFIG_RUST); name another with KDIR=..., or see tests/kernel/build" >&2; exit 1; }
+	@test -e $(1)/include/config/auto.conf || { echo "no kernel build directory at $(1): name one with KDIR=... (docs/admin.md)" >&2; exit 1; }
+	@grep -q '^CONFIG_RUST=y' $(1)/include/config/auto.conf || { echo "the kernel in $(1) has no Rust support (CONFIG_RUST); name another with KDIR=..., or see docs/admin.md" >&2; exit 1; }
+	@test -e $(1)/rust/libkernel.rmeta || { echo "$(1) lacks what modules in Rust need: copy rust/*.rmeta and rust/*.so to its rust/ from where the kernel was built (docs/admin.md)" >&2; exit 1; }
 	@. scripts/toolchain.sh; \
-	wanted=$$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"$$/\1/p' $(1)/.config); \
+	wanted=$$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT=//p' $(1)/include/config/auto.conf | tr -d '"'); \
 	is_wanted() { [[ "$$("$$1" --version 2>/dev/null)" == "$$wanted" ]]; }; \
 	flags=(); \
 	if is_wanted rustc; then :; \
 	elif is_wanted "$$OM_RUSTC"; then flags+=(RUSTC="$$OM_RUSTC" HOSTRUSTC="$$OM_RUSTC"); \
 	else echo "the kernel in $(1) was built with $$wanted, which is not here: install it, or set OM_RUSTC to its path" >&2; exit 1; fi; \
-	if grep -q '^CONFIG_CC_IS_CLANG=y' $(1)/.config; then \
-		major=$$(sed -n 's/^CONFIG_CLANG_VERSION=\([0-9]*\)[0-9]\{4\}$$/\1/p' $(1)/.config); \
+	if grep -q '^CONFIG_CC_IS_CLANG=y' $(1)/include/config/auto.conf; then \
+		major=$$(sed -n 's/^CONFIG_CLANG_VERSION=\([0-9]*\)[0-9]\{4\}$$/\1/p' $(1)/include/config/auto.conf); \
 		if command -v clang-$$major >/dev/null; then flags+=(LLVM=-$$major); else flags+=(LLVM=1); fi; \
 	fi; \
+	this="$$(realpath $(1)) $(2)"; \
+	[ "$$(cat $(2)/.built-for 2>/dev/null)" = "$$this" ] || $(call no_objects,$(2)); \
+	echo "$$this" > $(2)/.built-for; \
 	$(MAKE) -C $(1) M=$(2) "$${flags[@]}" modules
 endef
 
@@ -61,8 +78,7 @@ module:
 # The debug kernel's module is built in a copy, so that the two never mix objects.
 module-debug:
 	@mkdir -p target/kmod-debug
-	@rsync -a --delete --exclude=target --exclude='*.o' --exclude='*.ko' --exclude='*.mod*' --exclude='*.rmeta' --exclude='.*.cmd' \
-		--exclude='*.cmd' --exclude='Module.symvers' --exclude='modules.order' --exclude='.*.d' $(MODULE_SOURCES) target/kmod-debug/
+	@rsync -a --delete --exclude=target $(OBJECTS:%=--exclude=%) $(MODULE_SOURCES) target/kmod-debug/
 	$(call kbuild,$(KDIR_DEBUG),$(CURDIR)/target/kmod-debug)
 
 # What `make bench` compares forwarded calls with.
@@ -71,6 +87,10 @@ kping:
 
 # ---------------------------------------------------------------------------------------------- the tools
 
+omctl:
+	cargo build --release -p omctl
+
+# Everything, also what only the test cluster needs.
 tools: static-tools programs
 	cargo build --release --workspace
 
@@ -85,24 +105,81 @@ programs:
 
 # ------------------------------------------------------------------------------------------- installation
 
-install: all
-	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) modules_install
-	install -D -m 755 target/release/omctl $(DESTDIR)$(PREFIX)/sbin/omctl
-	for name in mosctl migrate setpe mosrun; do ln -sf omctl $(DESTDIR)$(PREFIX)/sbin/$$name; done
-	mkdir -p $(DESTDIR)/usr/src/openmosix-$(VERSION)
-	rsync -a --exclude=target --exclude='*.o' --exclude='*.ko' --exclude='.*.cmd' $(MODULE_SOURCES) Makefile scripts LICENSE \
-		$(DESTDIR)/usr/src/openmosix-$(VERSION)/
-	printf '%s\n' 'PACKAGE_NAME="openmosix"' 'PACKAGE_VERSION="$(VERSION)"' 'MAKE[0]="make module KDIR=$$kernel_source_dir"' \
-		'CLEAN="make clean-module"' 'BUILT_MODULE_NAME[0]="openmosix"' 'DEST_MODULE_LOCATION[0]="/updates/dkms"' \
-		'AUTOINSTALL="yes"' > $(DESTDIR)/usr/src/openmosix-$(VERSION)/dkms.conf
-	@[ -n "$(DESTDIR)" ] || depmod -a
+# DESTDIR=... is for packages, and for carrying it to nodes that have no compilers.
+STAGE := $(if $(DESTDIR),$(abspath $(DESTDIR)))
+BIN := $(STAGE)$(PREFIX)/bin
+SHARE := $(STAGE)$(PREFIX)/share
+DOCUMENTS := $(SHARE)/doc/openmosix
+DKMS_SOURCES := $(STAGE)/usr/src/openmosix-$(VERSION)
+BASH_COMPLETION := $(SHARE)/bash-completion/completions/omctl
+ZSH_COMPLETION := $(SHARE)/zsh/site-functions/_omctl
+FISH_COMPLETION := $(SHARE)/fish/vendor_completions.d/omctl.fish
+# The names of the old tools that omctl answers to; a test of omctl compares this list with its own.
+OLD_NAMES := setpe mosctl migrate mosrun mps runon omrunon runhome nomig cpujob iojob
+KERNEL_RELEASE = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null || uname -r)
+# An ordinary user's search path may lack these.
+SBIN := PATH=$$PATH:/usr/sbin:/sbin
+# What is installed can be read by all, whatever the habits of whoever installs.
+TIDY := set -e -o pipefail; umask 022;
+
+install: install-module install-tools install-dkms
+
+# Nothing is built here: root may have other compilers than whoever ran make, or none.
+built:
+	@[ -e openmosix.ko ] && [ -x target/release/omctl ] || { echo "nothing to install yet: run make first" >&2; exit 1; }
+	@[ -e $(KDIR)/include/config/auto.conf ] || { echo "no kernel build directory at $(KDIR): name the one that make was run with, by KDIR=..." >&2; exit 1; }
+	@release=$$($(SBIN) modinfo -F vermagic openmosix.ko | cut -d' ' -f1); [ "$$release" = "$(KERNEL_RELEASE)" ] || \
+		{ echo "openmosix.ko is for kernel $$release, not $(KERNEL_RELEASE): run make and make install with the same KDIR=..." >&2; exit 1; }
+
+install-module: built
+	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(STAGE) INSTALL_MOD_DIR=updates DEPMOD=true modules_install
+	@ls $(STAGE)/lib/modules/$(KERNEL_RELEASE)/updates/openmosix.ko* || { echo "kbuild did not install the module: run make first" >&2; exit 1; }
+	$(if $(STAGE),,$(SBIN) depmod -a $(KERNEL_RELEASE))
+
+# A link is not made where something else has that name.
+install-tools: built
+	$(TIDY) install -D -m 755 target/release/omctl $(BIN)/omctl
+	@for name in $(OLD_NAMES); do link=$(BIN)/$$name; \
+		if [ "$$(readlink $$link)" = omctl ] || [ ! -e $$link -a ! -L $$link ]; then ln -sf omctl $$link; \
+		else echo "$$link is something else and stays as it is; omctl does the same under its own name" >&2; fi; done
+	$(TIDY) target/release/omctl man --dir $(SHARE)/man/man1
+	$(TIDY) mkdir -p $(dir $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)); \
+		target/release/omctl completions bash > $(BASH_COMPLETION); \
+		target/release/omctl completions zsh > $(ZSH_COMPLETION); \
+		target/release/omctl completions fish > $(FISH_COMPLETION)
+	$(TIDY) install -D -m 644 -t $(DOCUMENTS) README.md LICENSE docs/openmosix.map.example; \
+		install -D -m 644 -t $(DOCUMENTS)/docs docs/*.md
+
+# What `make module` needs, and nothing else.
+install-dkms: built
+	rm -rf $(DKMS_SOURCES)
+	$(TIDY) mkdir -p $(DKMS_SOURCES); \
+		tar -c $(OBJECTS:%=--exclude=%) --exclude=omcore/fuzz --exclude=omcore/tests --exclude=omcore/examples \
+			--exclude=proc_hpc/tests $(MODULE_SOURCES) Makefile scripts LICENSE | \
+		tar -x --no-same-owner --no-same-permissions -C $(DKMS_SOURCES); \
+		sed 's/@VERSION@/$(VERSION)/' scripts/dkms.conf.in > $(DKMS_SOURCES)/dkms.conf
+
+# The module of the kernel in KDIR (default: the running one), and everything else. The map and the key stay.
+uninstall:
+	@[ -n "$(STAGE)" ] || ! command -v dkms >/dev/null || [ -z "$$(dkms status -m openmosix -v $(VERSION))" ] || \
+		{ set -x; dkms remove -m openmosix -v $(VERSION) --all; }
+	rm -f $(STAGE)/lib/modules/$(KERNEL_RELEASE)/updates/openmosix.ko{,.gz,.xz,.zst}
+	$(if $(STAGE),,[ ! -d /lib/modules/$(KERNEL_RELEASE) ] || $(SBIN) depmod -a $(KERNEL_RELEASE))
+	@for name in $(OLD_NAMES); do link=$(BIN)/$$name page=$(SHARE)/man/man1/$$name.1; \
+		[ "$$(readlink $$link)" != omctl ] || rm -v $$link; \
+		! grep -qs '^\.so man1/omctl-' $$page || rm -v $$page; done
+	rm -f $(BIN)/omctl $(SHARE)/man/man1/omctl.1 $(SHARE)/man/man1/omctl-*.1
+	rm -f $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
+	rm -rf $(DOCUMENTS) $(DKMS_SOURCES)
+	@[ -n "$(STAGE)" ] || [ ! -d /sys/module/openmosix ] || \
+		echo "the module is still loaded: omctl is gone, so leave with: echo off > /proc/hpc/admin/config; rmmod openmosix"
 
 # ------------------------------------------------------------------------------- what runs on test nodes
 
 # Everything for the nodes; the kernel's directory is known only after it is built, hence the second make.
 reference:
 	scripts/bootstrap
-	kdir='$(GIVEN_KDIR)'; [ -n "$$kdir" ] || kdir=$$(tests/kernel/build) && $(MAKE) all kping KDIR=$$kdir
+	kdir='$(GIVEN_KDIR)'; [ -n "$$kdir" ] || kdir=$$(tests/kernel/build) && $(MAKE) module tools kping KDIR=$$kdir
 
 debug:
 	scripts/bootstrap --debug
@@ -128,9 +205,8 @@ soak: reference debug
 
 .PHONY: clean-module
 clean-module:
-	find $(MODULE_SOURCES) \( -name '*.o' -o -name '*.rmeta' -o -name '*.rsi' -o -name '.*.cmd' -o -name '.*.d' \) -delete
-	rm -f *.o *.ko *.mod *.mod.c .*.cmd Module.symvers modules.order
-	if [ -d tests/programs/kping ]; then cd tests/programs/kping && rm -f *.o *.ko *.mod *.mod.c .*.cmd .*.o Module.symvers modules.order; fi
+	@$(call no_objects,.)
+	@if [ -d tests/programs/kping ]; then $(call no_objects,tests/programs/kping); fi
 
 clean: clean-module
 	cargo clean

@@ -71,9 +71,9 @@ pub enum Command {
     Mosrun(MosrunArgs),
     /// Run a command on a node: mosrun ID -L
     Runon(RunonArgs),
-    /// Run a command locked to its home node: mosrun -h -L
+    /// Run a command at home and lock it there: mosrun -h -L
     Runhome(CommandArgs),
-    /// Run a command that is never moved automatically: mosrun -h -L
+    /// The same as runhome
     Nomig(CommandArgs),
     /// Run a command that needs the processor: mosrun -c
     Cpujob(CommandArgs),
@@ -317,7 +317,7 @@ pub struct MosrunArgs {
     /// It may be moved automatically afterwards
     #[arg(short = 'l', conflicts_with_all = ["fixed", "inherit"])]
     pub movable: bool,
-    /// It is not moved automatically afterwards
+    /// It is not moved automatically afterwards; with -h it is locked: no command moves it either
     #[arg(short = 'L', conflicts_with = "inherit")]
     pub fixed: bool,
     /// It may be moved if its parent may (the default)
@@ -417,6 +417,15 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// `make install` makes a link for each of them.
+    #[test]
+    fn the_makefile_knows_the_old_names() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../Makefile");
+        let makefile = std::fs::read_to_string(path).unwrap();
+        let list = makefile.lines().find_map(|line| line.strip_prefix("OLD_NAMES := ")).unwrap();
+        assert_eq!(list.split(' ').collect::<Vec<_>>(), OLD_NAMES.map(|(name, _)| name));
     }
 
     #[test]

@@ -70,8 +70,11 @@ impl Refusal {
 
     /// Says that `action` failed, why, and what can be done about that kind of error.
     pub fn while_doing(self, action: &str) -> Failure {
-        let errno = self.errno();
-        let (code, words, next) = explain(errno);
+        let (code, words, next) = match self.errno() {
+            // Only a node that was called says this with a reason: what a user may not do is EPERM, or has none.
+            Errno::EACCES if !self.reason.is_empty() => explain(Errno::EKEYREJECTED),
+            errno => explain(errno),
+        };
         let why = match (self.reason.is_empty(), words.is_empty()) {
             (false, _) => self.reason,
             (true, false) => words.to_owned(),
@@ -113,7 +116,7 @@ fn explain(errno: Errno) -> (Code, &'static str, &'static str) {
         Errno::EKEYREJECTED => (
             Code::Refused,
             "the node has another cluster key",
-            "Copy the same /etc/openmosix.key to all nodes, then rejoin with \"omctl setpe -W\".",
+            "All nodes need the same /etc/openmosix.map and /etc/openmosix.key; a changed one counts after \"omctl setpe -W\".",
         ),
         Errno::ENOMEM => (
             Code::Refused,
@@ -127,5 +130,24 @@ fn explain(errno: Errno) -> (Code, &'static str, &'static str) {
         ),
         Errno::EINTR => (Code::Refused, "interrupted", "Nothing is lost; run it again to finish."),
         _ => (Code::Refused, "", "The kernel log (dmesg) may say more."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(errno: Errno, reason: &str) -> Failure {
+        Refusal { error: errno.into(), reason: reason.to_owned() }.while_doing("it did not move")
+    }
+
+    #[test]
+    fn a_wrong_key_is_not_a_matter_of_rights() {
+        let failure = refused(Errno::EACCES, "node 2 cannot be reached: same map and same key on both?");
+        assert_eq!(failure.code, Code::Refused);
+        assert!(failure.next.contains("/etc/openmosix.key"), "{}", failure.next);
+        for failure in [refused(Errno::EACCES, ""), refused(Errno::EPERM, "only its owner may move it")] {
+            assert_eq!(failure.code, Code::Denied);
+        }
     }
 }

@@ -164,7 +164,7 @@ pub const FILES: &[File] = &[
         ..read(
             "nodes/N/rtt",
             Kind::Number,
-            "round trip of one byte between the two kernels, ns, measured when read",
+            "round trip of one byte between the two kernels, ns, measured when root reads it",
             "",
         )
     },
@@ -182,7 +182,7 @@ pub const FILES: &[File] = &[
         "remote/PID/goto",
         0o600,
         Kind::Destination,
-        "send the guest to a node, or home",
+        "\"home\", or the id of its home node: send the guest home",
         "remote/goto (table 6.5)",
     ),
     read(
@@ -210,14 +210,19 @@ pub const FILES: &[File] = &[
         ..owner(
             "pids/PID/lock",
             Kind::Toggle,
-            "1: the process is not moved automatically",
+            "1: the process does not leave home, neither by itself nor by command",
             "/proc/PID/lock (table 5.4)",
         )
     },
     read("pids/PID/moves", Kind::Moves, "its moves: FROM TO PAGES BYTES FROZEN_US CALLS", ""),
     File {
         default: Some("0"),
-        ..owner("pids/PID/execgoto", Kind::Node, "the node to go to after the next successful execve", "")
+        ..owner(
+            "pids/PID/execgoto",
+            Kind::Node,
+            "the node to go to after the next successful execve; only in pids/self; reads 1 while one is set",
+            "",
+        )
     },
 ];
 
