@@ -169,7 +169,7 @@ fn show_guest(c: &Cluster, pid: i32, name: &str, out: &mut Text<'_>) -> Result {
 
 fn show_process(c: &Cluster, pid: i32, name: &str, out: &mut Text<'_>) -> Result {
     let task = Task::find(pid).ok_or(ESRCH)?;
-    let away = c.deputy(task.pid());
+    let away = c.away(task.pid());
     done(match name {
         "where" | "goto" | "migrate" => writeln!(out, "{}", away.map_or(0, |d| d.node)),
         "nmigs" => writeln!(out, "{}", c.records.lock().get(&task).map_or(0, |r| r.nmigs)),

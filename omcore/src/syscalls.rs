@@ -265,6 +265,8 @@ pub fn refine(nr: u32, args: [u64; 6]) -> Class {
         CLOCK_GETTIME | CLOCK_GETRES if keeps_time_alike(a0 as u32) => Class::Local,
         CLOCK_NANOSLEEP | TIMER_CREATE if counts_cpu_time(a0 as u32) => Class::Home,
         SETITIMER if matches!(a0 as u32, ITIMER_VIRTUAL | ITIMER_PROF) => Class::Home,
+        // The kernel compares thread numbers in memory with its own, and those are home's.
+        FUTEX if inherits_priority(a1 as u32) => Class::Home,
         MEMBARRIER if a0 as u32 & MEMBARRIER_REGISTERS != 0 => Class::Memory,
         GET_ROBUST_LIST if a0 as u32 != 0 => Class::Home,
         _ => lookup(nr).class,
@@ -346,6 +348,11 @@ const fn keeps_time_alike(clock: u32) -> bool {
     matches!(clock, 0 | 1 | 4..=7)
 }
 
+/// LOCK_PI, UNLOCK_PI, TRYLOCK_PI, WAIT_REQUEUE_PI, CMP_REQUEUE_PI, LOCK_PI2?
+const fn inherits_priority(operation: u32) -> bool {
+    matches!(operation & 0x7f, 6..=8 | 11..=13)
+}
+
 /// Is it a clock of consumed CPU time? Such a sleep or timer at home would wait for time that the guest consumes.
 const fn counts_cpu_time(clock: u32) -> bool {
     // A negative id names a process or thread, or, with 3 in the low bits, a descriptor (linux/posix-timers_types.h).
@@ -361,6 +368,7 @@ const SETSOCKOPT: u32 = 54;
 const FCNTL: u32 = 72;
 const PERSONALITY: u32 = 135;
 const PRCTL: u32 = 157;
+const FUTEX: u32 = 202;
 const ARCH_PRCTL: u32 = 158;
 const TIMER_CREATE: u32 = 222;
 const CLOCK_GETTIME: u32 = 228;

@@ -25,6 +25,8 @@ pub const MAX_VMAS: u64 = 65530;
 pub const VMAS_PER_FRAME: usize = 512;
 /// Bytes of one encoded mapping.
 pub const VMA_LEN: usize = 48;
+/// Most threads of one process.
+pub const MAX_THREADS: u32 = 4096;
 /// Most signals that travel with a process.
 pub const MAX_SIGNALS: usize = 1024;
 /// Bytes of a `siginfo` on the wire: the part the kernel itself keeps.
@@ -148,6 +150,14 @@ kinds! {
     VforkDone = 67, 64, 0;
     /// The deputy has become another program: the guest ends.
     Dismiss = 68, 64, 0;
+    /// A further thread of the process that comes: its number.
+    Thread = 69, 64, 0;
+    /// The answer: what that thread's link is to be named by.
+    Berth = 70, 64, 0;
+    /// A thread of the guest wants the process to be home.
+    WantHome = 71, 64, 0;
+    /// Instead of pages, from all threads but one: another brings the memory home.
+    Rest = 72, 64, 0;
 }
 
 /// Why a frame was not accepted.

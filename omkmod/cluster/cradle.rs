@@ -5,9 +5,9 @@
 use super::{cluster, Cluster};
 use crate::link::Link;
 use crate::sys::errno::ETIMEDOUT;
-use crate::sys::{self, crypto, task};
+use crate::sys::{self, crypto, task, wait};
 use kernel::prelude::*;
-use kernel::sync::{Arc, CondVar, CondVarTimeoutResult, Mutex};
+use kernel::sync::{Arc, CondVar, Mutex};
 use kernel::{new_condvar, new_mutex, pin_init};
 
 /// How long home's half may take.
@@ -69,18 +69,10 @@ impl Place {
             if let Some(found) = slot.take() {
                 return Ok(found);
             }
-            let left = until.saturating_sub(task::now_ns()) / 1_000_000;
-            if left == 0 {
+            if task::now_ns() > until {
                 return Err(ETIMEDOUT);
             }
-            let jiffies = kernel::time::msecs_to_jiffies(left as u32);
-            if let CondVarTimeoutResult::Signal { .. } = self.0.changed.wait_interruptible_timeout(&mut slot, jiffies) {
-                if task::dying() {
-                    return Err(EINTR);
-                }
-                // Something else knocked; it must wait until this task is complete.
-                task::sleep_ms(1);
-            }
+            wait::moment(&self.0.changed, &mut slot)?;
         }
     }
 }

@@ -118,7 +118,7 @@ impl Cluster {
         if self.membership().is_none() {
             return Ok(());
         }
-        let (away, hosted) = (self.deputies.lock().len(), self.guests.lock().len());
+        let (away, hosted) = (self.away.lock().len(), self.guests.lock().len());
         if away + hosted > 0 {
             if !force {
                 let _ = write!(
@@ -151,7 +151,7 @@ impl Cluster {
 
     fn bring_all(&self, why: &mut Text<'_>) -> Result<(), Refused> {
         let mut asked = KVec::new();
-        for d in self.deputies()?.iter() {
+        for d in self.all_away()?.iter() {
             let r = Request::new(Target::Home)?;
             if let Err(refusal) = d.post(r.clone()) {
                 r.finish(Err(refusal));
@@ -162,7 +162,7 @@ impl Cluster {
         for (pid, r) in asked.iter() {
             if let Err(refusal) = r.wait() {
                 // A process that ended meanwhile is not away any more either.
-                if self.deputy(*pid).is_some() {
+                if self.away(*pid).is_some() {
                     let _ = writeln!(why, "pid {pid}: {}", refusal.words());
                     result = Err(refusal.errno());
                 }

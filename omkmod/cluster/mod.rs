@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The cluster as this node knows it: the map, the switches of the administrator, who is away and who is hosted.
 //!
-//! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `deputies`, `guests`,
+//! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `away`, `guests`,
 //! `cradles`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
 
 pub(crate) mod cradle;
@@ -9,7 +9,7 @@ mod join;
 pub(crate) mod load;
 pub(crate) mod listener;
 
-use crate::deputy::Deputy;
+use crate::deputy::Away;
 use crate::guest::Guest;
 use crate::omcore::map::{Entry, Map};
 use crate::process::records::Records;
@@ -84,7 +84,7 @@ pub(crate) struct Cluster {
     #[pin]
     joining: Mutex<()>,
     #[pin]
-    deputies: Mutex<KVec<Arc<Deputy>>>,
+    away: Mutex<KVec<Arc<Away>>>,
     #[pin]
     guests: Mutex<KVec<Arc<Guest>>>,
     /// New guests that wait for their home half.
@@ -114,7 +114,7 @@ impl Holder {
                 key <- new_mutex!(KVec::new()),
                 threads <- new_mutex!(None),
                 joining <- new_mutex!(()),
-                deputies <- new_mutex!(KVec::new()),
+                away <- new_mutex!(KVec::new()),
                 guests <- new_mutex!(KVec::new()),
                 cradles <- new_mutex!(KVec::new()),
                 records <- new_mutex!(Records::new()),
@@ -167,31 +167,31 @@ impl Cluster {
     }
 
     /// A process of ours has left.
-    pub(crate) fn add_deputy(&self, deputy: Arc<Deputy>) -> Result {
-        Ok(self.deputies.lock().push(deputy, GFP_KERNEL)?)
+    pub(crate) fn add_away(&self, process: Arc<Away>) -> Result {
+        Ok(self.away.lock().push(process, GFP_KERNEL)?)
     }
 
     /// It is back, or dead.
-    pub(crate) fn remove_deputy(&self, deputy: *const Deputy) {
+    pub(crate) fn remove_away(&self, process: *const Away) {
         let gone = {
-            let mut list = self.deputies.lock();
-            let at = list.iter().position(|d| core::ptr::eq(&**d, deputy));
+            let mut list = self.away.lock();
+            let at = list.iter().position(|p| core::ptr::eq(&**p, process));
             at.and_then(|i| sys::swap_remove(&mut list, i))
         };
         drop(gone);
     }
 
-    /// The deputy with this pid.
-    pub(crate) fn deputy(&self, pid: i32) -> Option<Arc<Deputy>> {
-        self.deputies.lock().iter().find(|d| d.pid == pid).cloned()
+    /// The process with this pid, if it is away.
+    pub(crate) fn away(&self, pid: i32) -> Option<Arc<Away>> {
+        self.away.lock().iter().find(|p| p.pid == pid).cloned()
     }
 
-    /// All deputies.
-    pub(crate) fn deputies(&self) -> Result<KVec<Arc<Deputy>>> {
-        let list = self.deputies.lock();
+    /// All that are away.
+    pub(crate) fn all_away(&self) -> Result<KVec<Arc<Away>>> {
+        let list = self.away.lock();
         let mut out = KVec::new();
-        for d in list.iter() {
-            out.push(d.clone(), GFP_KERNEL)?;
+        for p in list.iter() {
+            out.push(p.clone(), GFP_KERNEL)?;
         }
         Ok(out)
     }

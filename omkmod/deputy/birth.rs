@@ -2,7 +2,7 @@
 //! Children of a process that is away. Home's half of a child is a deputy from its first moment: before it can
 //! run it connects to the node where its other half waits for it.
 
-use super::{Deputy, End};
+use super::{Away, Deputy, End};
 use crate::cluster::cluster;
 use crate::link::{self, bad};
 use crate::omcore::wire::{reply_flag, Call, Fork, Join, Kind, Reader, Writer};
@@ -10,13 +10,14 @@ use crate::process::image::ERESTARTNOINTR;
 use crate::process::journey;
 use crate::sys::errno::{ENETDOWN, EPROTO};
 use crate::sys::memory::ForkCopy;
-use crate::sys::task::{self, Clone3, Half, Role, Task};
+use crate::sys::task::{self, Clone3, Half, Role};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
 const CLONE_VM: u64 = 0x100;
 const CLONE_VFORK: u64 = 0x4000;
+const CLONE_THREAD: u64 = 0x1_0000;
 const NR_WAIT4: u32 = 61;
 const WALL: u64 = 0x4000_0000;
 
@@ -24,6 +25,8 @@ const WALL: u64 = 0x4000_0000;
 struct Newborn {
     node: u16,
     own_node: u16,
+    /// Of a thread: what it becomes a part of.
+    away: Option<Arc<Away>>,
     cookie: [u64; 2],
     borrows: bool,
     copy: Option<ForkCopy>,
@@ -33,7 +36,7 @@ impl Deputy {
     /// The guest wants a child.
     #[inline(never)]
     pub(super) fn fork(&self) -> Result<Option<End>> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.away.calls.fetch_add(1, Ordering::Relaxed);
         let f = self.link.with(|l| {
             let mut r = Reader::new(l.body());
             let f = Fork::take(&mut r).map_err(bad)?;
@@ -74,8 +77,9 @@ impl Deputy {
                 None
             };
             let newborn = Newborn {
-                node: self.node,
-                own_node: self.own_node,
+                node: self.away.node,
+                own_node: self.away.own_node,
+                away: (f.flags & CLONE_THREAD != 0).then(|| self.away.clone()),
                 cookie: [f.cookie_low, f.cookie_high],
                 borrows: f.flags & CLONE_VFORK != 0 && f.flags & CLONE_VM != 0,
                 copy,
@@ -112,7 +116,7 @@ impl Deputy {
     }
 
     /// The child's other half could not be made. Ours sees that nobody waits for it and ends without a sound; it only
-    /// has to be taken away.
+    /// has to be taken away. (A thread needs nobody for that.)
     #[inline(never)]
     pub(super) fn unborn(&self) -> Result {
         let pid = self.link.with(|l| Reader::new(l.body()).u64().map_err(bad))??;
@@ -120,9 +124,9 @@ impl Deputy {
         self.reply(&Call::default(), 0, 0)
     }
 
-    /// Role and place in the list, for a newborn.
+    /// Role and place, for a newborn.
     fn install_newborn(self: &Arc<Self>) -> Result {
-        cluster().ok_or(ENETDOWN)?.add_deputy(self.clone())?;
+        self.away.join()?;
         task::become_role(Role::Deputy, Arc::into_raw(self.clone()).cast());
         Ok(())
     }
@@ -159,7 +163,15 @@ impl Newborn {
         Join { cookie_low: self.cookie[0], cookie_high: self.cookie[1], pid: task::pid() as u64 }.put(&mut w);
         w.len().map_err(bad)?;
         link.send(Kind::Join, &[&body])?;
-        let deputy = Deputy::new(Task::current()?, self.own_node, self.node, link)?;
+        let away = match self.away {
+            Some(away) => away,
+            None => {
+                let away = Away::new(self.own_node, self.node)?;
+                c.add_away(away.clone())?;
+                away
+            }
+        };
+        let deputy = Deputy::new(away, link)?;
         deputy.complete.store(false, Ordering::Relaxed);
         deputy.borrows.store(self.borrows, Ordering::Relaxed);
         deputy.install_newborn()?;

@@ -33,7 +33,7 @@ fn for_the_next_program(nr: u32) -> bool {
 
 impl Deputy {
     pub(super) fn call(&self, frame: Frame) -> Result<Option<End>> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.away.calls.fetch_add(1, Ordering::Relaxed);
         self.freshen()?;
         let (call, regs) = self.take_call(frame)?;
         let regs: Regs = regs;
@@ -69,6 +69,9 @@ impl Deputy {
             // New mappings become windows too; what cannot be one brings the process home.
             memory::hook_all()?;
             if nr == NR_MMAP && self.task.reasons() != 0 {
+                if self.away.has_threads() {
+                    self.away.recall()?;
+                }
                 flags |= wire::reply_flag::COME_HOME;
             }
         }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Coming home: the deputy becomes the process again.
 
-use super::Deputy;
+use super::{Deputy, End};
 use crate::sys::errno::EPROTO;
+use crate::link::FOREVER;
 use crate::omcore::wire::Kind;
 use crate::process::image::{self, Thread};
 use crate::process::records::Move;
-use crate::process::request::Refusal;
 use crate::sys::{memory, task, vessel};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
@@ -22,8 +22,8 @@ impl Deputy {
         if ahead_ms > MAX_DRIFT_MS {
             pr_warn!(
                 "pid {}: the clock of node {} is {} ms ahead; time goes back for the process\n",
-                self.pid,
-                self.node,
+                self.away.pid,
+                self.away.node,
                 ahead_ms
             );
         } else if ahead_ms > 0 {
@@ -31,22 +31,34 @@ impl Deputy {
         }
     }
 
-    /// After a `Coming` frame: the move, when the process is home. `None`: it could not be received, and is a guest as
-    /// before.
+    /// After a `Coming` frame: the end of being a deputy. `None`: the process could not be received, and is a guest as before.
     #[inline(never)]
-    pub(super) fn receive_home(&self) -> Result<Option<Move>> {
+    pub(super) fn receive_home(&self) -> Result<Option<End>> {
         let begun = task::now_ns();
-        memory::unhook_all();
         let mut thread: Option<Thread> = None;
         let mut pages = 0;
         let mut failed: Option<Error> = None;
+        // This deputy receives the memory.
+        let mut collects = false;
         loop {
-            let frame = self.link.with(|l| l.recv())??;
+            let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+            if matches!(frame.kind, Kind::Pages | Kind::End) && !collects {
+                // Windows stay what they are until no thread is in a call.
+                let complete = self.away.gather()?;
+                memory::unhook_all();
+                collects = true;
+                if !complete {
+                    failed = failed.or(Some(ENOMEM));
+                }
+            }
             match frame.kind {
-                Kind::State => match self.link.with(|l| Thread::take(l.body()))? {
-                    Ok(t) => thread = Some(t),
-                    Err(e) => failed = Some(e),
-                },
+                Kind::State if thread.is_none() && failed.is_none() => {
+                    match self.link.with(|l| Thread::take(l.body()))? {
+                        Ok(t) => thread = Some(t),
+                        Err(e) => failed = Some(e),
+                    }
+                    self.away.arrive(failed.is_none());
+                }
                 Kind::Pages if failed.is_none() => match self.link.with(|l| image::take_pages(l, frame))? {
                     Ok(n) => pages += n,
                     Err(e) if e == ENOMEM || e == EFAULT => failed = Some(e),
@@ -60,32 +72,40 @@ impl Deputy {
                     }
                     break;
                 }
+                Kind::Rest => break,
                 _ => return Err(EPROTO),
             }
             if failed.is_some() {
                 self.link.with(|l| l.skip_bulk())??;
             }
         }
-        let restored = match (failed, thread) {
-            (None, Some(t)) => t.restore().map(|()| t),
-            (Some(e), _) => Err(e),
-            (None, None) => return Err(EPROTO),
-        };
-        let t = match restored {
-            Ok(t) => t,
-            Err(e) => {
+        if thread.is_none() && failed.is_none() {
+            return Err(EPROTO);
+        }
+        let home = if collects {
+            let received =
+                failed.map_or(Ok(()), Err).and_then(|()| thread.as_ref().map_or(Err(EPROTO), |t| t.restore()));
+            if let Err(e) = received {
                 let n = e.to_errno();
-                pr_warn!("pid {}: could not be received from node {} ({}); it stays there\n", self.pid, self.node, n);
-                task::park();
+                let (pid, node) = (self.away.pid, self.away.node);
+                pr_warn!("pid {}: could not be received from node {} ({}); it stays there\n", pid, node, n);
+                failed = Some(e);
                 memory::hook_all()?;
-                self.say(Kind::HomeFailed, &[])?;
-                self.requested.store(0, Ordering::Relaxed);
-                if let Some(r) = self.request.lock().take() {
-                    r.finish(Err(Refusal::new(e, format_args!("home could not receive it (error {n}); it stays where it is"))));
-                }
-                return Ok(None);
             }
+            self.away.settle(received.is_ok());
+            received.is_ok()
+        } else {
+            self.away.settled()?
         };
+        let Some(t) = thread.filter(|_| home) else {
+            task::park();
+            self.say(Kind::HomeFailed, &[])?;
+            self.away.give_up(failed.unwrap_or(ENOMEM))?;
+            return Ok(None);
+        };
+        if !collects {
+            t.restore()?;
+        }
         self.account_state(&t.state);
         self.wait_for_clock(t.state.monotonic);
         t.requeue();
@@ -93,12 +113,12 @@ impl Deputy {
         self.confirm_signals(t.state.signals_seen);
         let _ = self.scratch.with(|x| x.unseen.iter().for_each(|(_, s)| task::requeue_signal(s)));
         let _ = self.say(Kind::HomeOk, &[]);
-        Ok(Some(Move {
-            from: self.node,
-            to: self.own_node,
+        Ok(Some(End::Home(collects.then(|| Move {
+            from: self.away.node,
+            to: self.away.own_node,
             pages,
             frozen_ns: task::now_ns() - begun,
-            calls: self.calls.load(Ordering::Relaxed),
-        }))
+            calls: self.away.calls.load(Ordering::Relaxed),
+        }))))
     }
 }

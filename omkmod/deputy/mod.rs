@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The home half of a process that is away: the original task, parked in the kernel inside its task_work.
+//! The home half of a process that is away: its original tasks, parked in the kernel inside their task_work, one deputy
+//! for each thread.
 //!
 //! It waits for its link, for signals and for requests, runs forwarded calls, and receives the process when it comes
 //! home. Everything but [`Deputy::post`] runs in the task itself. The task may die in the middle (a fatal
 //! signal, `exit_group`), without any code here returning: what must be given back is therefore owned by the
 //! role and the lists, never by a stack frame, and [`gone`] gives it back.
 
+mod away;
 mod birth;
 mod call;
 mod homecoming;
 
-use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
+pub(crate) use away::Away;
+
+use crate::sys::errno::{ECONNRESET, EPROTO};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
@@ -20,29 +24,18 @@ use crate::process::request::{Refusal, Request, Target};
 use crate::sys::task::{self, Role, Task, TaskCell};
 use crate::sys::{self, memory, Bytes, Signal};
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::prelude::*;
-use kernel::sync::{Arc, Mutex};
-use kernel::{new_mutex, pin_init};
+use kernel::sync::Arc;
 
-/// A process of ours that is away.
-#[pin_data]
+/// The home half of one thread of a process that is away.
 pub(crate) struct Deputy {
-    /// Pid in the initial namespace.
-    pub(crate) pid: i32,
     comm: [u8; 16],
-    /// The task, for those who want to wake it.
-    pub(crate) task: Task,
-    own_node: u16,
-    /// Where the guest is.
-    pub(crate) node: u16,
+    /// The task itself.
+    task: Task,
+    pub(crate) away: Arc<Away>,
     link: TaskCell<Link>,
     scratch: TaskCell<Scratch>,
-    #[pin]
-    request: Mutex<Option<Arc<Request>>>,
-    requested: AtomicU32,
-    /// Forwarded calls so far.
-    pub(crate) calls: AtomicU64,
     signals_sent: AtomicU64,
     cpu: (AtomicU64, AtomicU64),
     /// The last address asked for, and how many pages: a reader going on there asks for more.
@@ -52,8 +45,6 @@ pub(crate) struct Deputy {
     complete: AtomicBool,
     /// A child that uses its parent's memory until it executes a program.
     borrows: AtomicBool,
-    /// It takes no requests any more; changed under `request`.
-    closed: AtomicBool,
 }
 
 /// Buffers that are used again and again.
@@ -69,8 +60,8 @@ const MAX_UNSEEN: usize = 4096;
 
 /// Why the loop ended.
 enum End {
-    /// The process is whole again, here.
-    Home(Move),
+    /// The process is whole again, here. The deputy that received its memory can tell of the move.
+    Home(Option<Move>),
     /// It is another program now, here.
     Program,
     /// The link is gone.
@@ -79,46 +70,39 @@ enum End {
 
 impl Deputy {
     /// For the current task.
-    pub(crate) fn new(me: Task, own_node: u16, node: u16, link: Link) -> Result<Arc<Deputy>> {
+    pub(crate) fn new(away: Arc<Away>, link: Link) -> Result<Arc<Deputy>> {
         let scratch = Scratch {
             reply: Bytes::with_capacity(4096, GFP_KERNEL)?,
             page: KVec::from_elem(0, wire::PAGE, GFP_KERNEL)?,
             unseen: KVec::new(),
         };
-        Arc::pin_init(
-            pin_init!(Deputy {
-                pid: task::pid(),
+        Ok(Arc::new(
+            Deputy {
                 comm: task::comm(),
-                task: me,
-                own_node,
-                node,
+                task: Task::current()?,
+                away,
                 link: TaskCell::new(link),
                 scratch: TaskCell::new(scratch),
-                request <- new_mutex!(None),
-                requested: AtomicU32::new(0),
-                calls: AtomicU64::new(0),
                 signals_sent: AtomicU64::new(0),
                 cpu: (AtomicU64::new(0), AtomicU64::new(0)),
                 ahead: (AtomicU64::new(0), AtomicU64::new(0)),
                 broken: AtomicBool::new(false),
                 complete: AtomicBool::new(true),
                 borrows: AtomicBool::new(false),
-                closed: AtomicBool::new(false),
-            }),
+            },
             GFP_KERNEL,
-        )
+        )?)
     }
 
-    /// Takes the role, the window and the place in the list. Undone by [`Deputy::uninstall`].
+    /// Takes the role, the window and a place among the deputies. Undone by [`Deputy::uninstall`].
     pub(crate) fn install(self: &Arc<Self>) -> Result {
-        let c = cluster().ok_or(ENETDOWN)?;
-        c.add_deputy(self.clone())?;
+        self.away.join()?;
         let owner = Arc::into_raw(self.clone());
         let done = task::set_role(Role::Deputy, owner.cast());
         if done.is_err() {
             // SAFETY: the reference was just made and nobody has seen it.
             drop(unsafe { Arc::from_raw(owner) });
-            c.remove_deputy(&**self);
+            self.away.leave(&self.task);
             return done;
         }
         let attached = memory::attach(false);
@@ -130,15 +114,15 @@ impl Deputy {
 
     /// Gives role, window and place back, by the task itself.
     pub(crate) fn uninstall(&self) {
-        memory::detach();
+        let last = self.away.leave(&self.task);
+        if last {
+            memory::detach();
+        }
         let (role, owner) = task::role();
         if role == Role::Deputy {
             task::clear_role();
             // SAFETY: the role's reference, taken back with the role.
             drop(unsafe { Arc::<Deputy>::from_raw(owner.cast()) });
-        }
-        if let Some(c) = cluster() {
-            c.remove_deputy(self);
         }
     }
 
@@ -147,33 +131,8 @@ impl Deputy {
         self.link.with(|l| l.send(Kind::Go, &[]))?
     }
 
-    /// From any task: asks the process to go elsewhere.
-    pub(crate) fn post(&self, request: Arc<Request>) -> core::result::Result<(), Refusal> {
-        if request.target == Target::Node(self.node) {
-            request.finish(Ok(()));
-            return Ok(());
-        }
-        {
-            let mut slot = self.request.lock();
-            if self.closed.load(Ordering::Relaxed) {
-                return Err(Refusal::new(EAGAIN, format_args!("it has just come home: ask again")));
-            }
-            if slot.is_some() {
-                return Err(Refusal::new(EBUSY, format_args!("it is being moved already")));
-            }
-            *slot = Some(request);
-        }
-        self.requested.store(1, Ordering::Release);
-        if self.task.interrupt().is_err() {
-            if let Some(r) = self.request.lock().take() {
-                r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
-            }
-        }
-        Ok(())
-    }
-
     fn wanted(&self) -> bool {
-        self.requested.load(Ordering::Acquire) != 0
+        self.away.wanted()
     }
 
     /// The task's whole life while it is away.
@@ -250,14 +209,16 @@ impl Deputy {
                 self.confirm_signals(seen);
                 Ok(None)
             }
-            Kind::Coming => Ok(self.receive_home()?.map(End::Home)),
+            Kind::WantHome => self.away.recall().map(|()| None),
+            Kind::Coming => self.receive_home(),
             // A stop that was overtaken by a call of the guest.
             Kind::Paused => Ok(None),
             Kind::Refuse => {
                 let _ = self.link.with(|l| {
                     let (e, words) = crate::link::refusal(l);
                     let words = core::str::from_utf8(words).unwrap_or("?");
-                    pr_warn!("pid {}: node {} gave it up: {} ({})\n", self.pid, self.node, words, e.to_errno());
+                    let (pid, node) = (self.away.pid, self.away.node);
+                    pr_warn!("pid {}: node {} gave it up: {} ({})\n", pid, node, words, e.to_errno());
                 });
                 Err(ECONNRESET)
             }
@@ -469,60 +430,52 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Option<Move>)> {
     drop(deputy);
     // SAFETY: the role's reference is given up only below, or by `gone` after this task died.
     let me = unsafe { &*me };
-    let end = me.live();
-    let request = {
-        let mut slot = me.request.lock();
-        me.closed.store(true, Ordering::Relaxed);
-        slot.take()
-    };
-    match end {
-        End::Home(m) => {
-            match request {
-                Some(request) if request.target != Target::Home => {
-                    me.uninstall();
-                    return Some((request, Some(m)));
-                }
-                request => {
-                    me.record(m);
-                    me.uninstall();
-                    if let Some(request) = request {
-                        request.finish(Ok(()));
-                    }
-                }
+    match me.live() {
+        End::Home(Some(m)) => {
+            // The others are about to be what they were; whoever asked hears of it when they are.
+            let _ = me.away.outlast();
+            let request = me.away.close();
+            if let Some(request) = request.as_ref().filter(|r| r.target != Target::Home) {
+                let request = request.clone();
+                me.uninstall();
+                return Some((request, Some(m)));
+            }
+            me.record(m);
+            me.uninstall();
+            if let Some(request) = request {
+                request.finish(Ok(()));
             }
             None
         }
+        End::Home(None) => {
+            me.uninstall();
+            None
+        }
         End::Program => {
-            let m = Move {
-                from: me.node,
-                to: me.own_node,
-                pages: 0,
-                frozen_ns: 0,
-                calls: me.calls.load(Ordering::Relaxed),
-            };
-            let node = me.node;
-            me.record(m);
+            let request = me.away.close();
+            let (from, to) = (me.away.node, me.away.own_node);
+            let calls = me.away.calls.load(Ordering::Relaxed);
+            me.record(Move { from, to, pages: 0, frozen_ns: 0, calls });
             me.uninstall();
             // Where it goes on is where it was, if nobody wants otherwise.
-            request.or_else(|| Request::new(Target::Node(node)).ok()).map(|r| (r, None))
+            request.or_else(|| Request::new(Target::Node(from)).ok()).map(|r| (r, None))
         }
         End::Lost(_) if !me.complete.load(Ordering::Relaxed) && !task::dying() => {
-            if let Some(r) = request {
-                r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
-            }
             task::vanish();
             None
         }
         End::Lost(e) => {
             let n = e.to_errno();
-            pr_warn!(
-                "pid {}: link to node {} lost ({}); {} ends with SIGKILL, its memory was there\n",
-                me.pid,
-                me.node,
-                n,
-                comm_text(&me.comm)
-            );
-            if let Some(r) = request {
+            if !task::dying() {
+                pr_warn!(
+                    "pid {}: link to node {} lost ({}); {} ends with SIGKILL, its memory was there\n",
+                    me.away.pid,
+                    me.away.node,
+                    n,
+                    comm_text(&me.comm)
+                );
+            }
+            if let Some(r) = me.away.close() {
                 r.finish(Err(Refusal::new(EPIPE, format_args!("the link was lost; the process has ended"))));
             }
             me.uninstall();
@@ -548,11 +501,6 @@ pub(crate) unsafe fn from_owner<'a>(owner: *const c_void) -> &'a Deputy {
 pub(crate) unsafe fn gone(owner: *const c_void, _exit_code: i32) {
     // SAFETY: the role's reference.
     let d = unsafe { Arc::<Deputy>::from_raw(owner.cast()) };
-    if let Some(r) = d.request.lock().take() {
-        r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
-    }
-    if let Some(c) = cluster() {
-        c.remove_deputy(&*d);
-    }
+    d.away.leave(&d.task);
     // The link is closed with the last reference, and the guest ends.
 }

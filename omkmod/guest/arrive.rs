@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A process arrives: admission at the door, then the vessel takes everything in and waits for the word to run.
 
+use super::company::Company;
 use super::Guest;
-use crate::sys::errno::{ECONNRESET, EPROTO};
+use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::listener::Shift;
 use crate::cluster::{cluster, Cluster};
-use crate::link::Link;
-use crate::omcore::wire::{vma_flag, Kind, Vma};
+use crate::cluster::cradle::Place;
+use crate::link::{bad, Link};
+use crate::omcore::wire::{vma_flag, Kind, Reader, Vma};
 use crate::process::image::{self, Thread};
 use crate::process::profile::Profile;
 use crate::process::request::Refusal;
-use crate::sys::task::{self, set_rlimit};
+use crate::sys::task::{self, set_rlimit, Clone3, Half};
 use crate::sys::{memory, vessel};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 const RLIMIT_STACK: u32 = 3;
+/// CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM
+const THREAD: u64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
 const NR_MMAP: u32 = 9;
 const NR_MPROTECT: u32 = 10;
 const NR_MADVISE: u32 = 28;
@@ -170,10 +175,14 @@ fn protect(v: &Vma) -> Result {
 /// Becomes a guest, says so, and waits for home's word. What fails from here on ends this task; the process is still whole at home.
 fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result {
     task::set_sigactions(&thread.sigactions);
-    let guest = Guest::new(link, profile.pid, profile.own_pid, profile.own_tid, profile.comm)?;
+    let company = Company::new()?;
+    let guest = Guest::new(link, company.clone(), profile.pid, profile.own_pid, profile.own_tid, profile.comm)?;
     guest.install()?;
     for v in list.iter().filter(|v| v.flags & vma_flag::FILE != 0) {
         memory::hook_range(v.start, v.end)?;
+    }
+    for _ in 0..profile.threads {
+        make_thread(&guest, &company, profile)?;
     }
     // What this kernel does not accept is a refusal while home still has everything.
     if let Err(e) = thread.restore() {
@@ -188,4 +197,62 @@ fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result
     task::dispatch(true);
     guest.listen(true);
     Ok(())
+}
+
+/// One more thread of the process that moves in: it waits for the link that brings its state.
+#[inline(never)]
+fn make_thread(guest: &Guest, company: &Arc<Company>, profile: &Profile) -> Result {
+    guest.link.with(|l| l.expect(Kind::Thread))??;
+    let own_tid = guest.link.with(|l| Reader::new(l.body()).u64().map_err(bad))?? as i32;
+    let place = Place::new(cluster().ok_or(ENETDOWN)?, guest.home)?;
+    let cookie = place.cookie();
+    let newborn = NewThread { place, company: company.clone(), own_pid: profile.own_pid, own_tid, comm: profile.comm };
+    company.enter();
+    let made = task::give_birth(&Clone3 { flags: THREAD, ..Clone3::default() }, Half::Guest, move |exiting| {
+        if exiting {
+            return;
+        }
+        if newborn.move_in().is_err() {
+            task::kill_self();
+        }
+    });
+    if let Err(e) = made {
+        company.exit();
+        let n = e.to_errno();
+        let r = Refusal::new(e, format_args!("it could not make a thread (error {n})"));
+        let _ = guest.link.with(|l| refuse(l, &r));
+        return Err(e);
+    }
+    guest.say(Kind::Berth, &[&cookie[0].to_le_bytes(), &cookie[1].to_le_bytes()])
+}
+
+struct NewThread {
+    place: Place,
+    company: Arc<Company>,
+    own_pid: i32,
+    own_tid: i32,
+    comm: [u8; 16],
+}
+
+impl NewThread {
+    #[inline(never)]
+    fn move_in(self) -> Result {
+        let (mut link, home_pid) = self.place.wait()?;
+        link.expect(Kind::State)?;
+        let thread = Thread::take(link.body())?;
+        let guest = Guest::new(link, self.company, home_pid, self.own_pid, self.own_tid, self.comm)?;
+        guest.install_newborn()?;
+        if let Err(e) = thread.restore() {
+            let n = e.to_errno();
+            let r = Refusal::new(e, format_args!("it does not accept a thread's registers or processor state (error {n})"));
+            let _ = guest.link.with(|l| refuse(l, &r));
+            return Err(e);
+        }
+        guest.say(Kind::Ready, &[])?;
+        guest.link.with(|l| l.expect(Kind::Go))??;
+        guest.restart_at_home.store(true, Ordering::Relaxed);
+        task::dispatch(true);
+        guest.listen(true);
+        Ok(())
+    }
 }

@@ -2,6 +2,7 @@
 //! Children of a guest: home makes its half first, which has the number that counts; then this kernel makes the other half by
 //! copying what is here, and the two meet (see cluster/cradle.rs).
 
+use super::company::Company;
 use super::Guest;
 use crate::cluster::cluster;
 use crate::cluster::cradle::Place;
@@ -13,6 +14,7 @@ use crate::sys::memory::{self, ForkCopy};
 use crate::sys::task::{self, Clone3, Half};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 const CLONE: u32 = 56;
 const FORK: u32 = 57;
@@ -147,6 +149,7 @@ impl Wish {
 /// What the new task needs to become a guest.
 struct Newborn {
     place: Place,
+    company: Arc<Company>,
     home: u16,
     own_pid: i32,
     own_tid: i32,
@@ -161,8 +164,8 @@ impl Guest {
     /// A call that makes a task. True: done.
     pub(super) fn life(&self, frame: &task::Frame, nr: u32, args: [u64; 6]) -> bool {
         let wish = match Wish::of(nr, args) {
-            Some(wish) if wish.how.flags & CLONE_THREAD == 0 => wish,
-            _ => return self.at_home(frame, nr, args),
+            Some(wish) => wish,
+            None => return self.at_home(frame, nr, args),
         };
         self.listen(false);
         if let Err(e) = self.make_child(frame, &wish) {
@@ -178,12 +181,15 @@ impl Guest {
         self.restart_at_home.store(false, Ordering::Relaxed);
         let how = &wish.how;
         let has = |flag: u64| how.flags & flag != 0;
+        // Both halves shall copy the same map of the memory.
+        let _order = (!has(CLONE_VM)).then(|| self.company.memory.lock());
         // What may be refused here for lack of memory, before home does anything.
         let prepared = cluster().ok_or(ENETDOWN).and_then(|c| {
             let copy = if has(CLONE_VM) { None } else { Some(ForkCopy::prepare()?) };
-            Ok((Place::new(c, self.home)?, copy))
+            let company = if has(CLONE_THREAD) { self.company.clone() } else { Company::new()? };
+            Ok((Place::new(c, self.home)?, copy, company))
         });
-        let (place, copy) = match prepared {
+        let (place, copy, company) = match prepared {
             Ok(p) => p,
             Err(e) => {
                 frame.set_result(i64::from(e.to_errno()) as u64);
@@ -201,8 +207,12 @@ impl Guest {
             if has(CLONE_PARENT_SETTID) {
                 let _ = memory::write_user(wish.parent_tid, &tid.to_le_bytes());
             }
+            if has(CLONE_THREAD) {
+                company.enter();
+            }
             let newborn = Newborn {
                 place,
+                company,
                 home: self.home,
                 own_pid: if has(CLONE_THREAD) { self.own_pid } else { tid },
                 own_tid: tid,
@@ -214,6 +224,9 @@ impl Guest {
             let made = task::give_birth(how, Half::Guest, move |exiting| born(newborn, exiting));
             if let Err(e) = made {
                 // Dropping the newborn's place tells home's half that nobody waits for it.
+                if has(CLONE_THREAD) {
+                    self.company.exit();
+                }
                 self.say(Kind::Unborn, &[&(tid as u64).to_le_bytes()])?;
                 self.await_reply()?;
                 let e = i64::from(e.to_errno());
@@ -227,7 +240,7 @@ impl Guest {
             }
         }
         if flags & reply_flag::COME_HOME != 0 {
-            self.send_home();
+            self.called_home();
         }
         Ok(())
     }
@@ -277,7 +290,7 @@ impl Newborn {
             None => task::newborn_memory_done(),
         }
         let (link, home_pid) = self.place.wait()?;
-        let guest = Guest::new(link, home_pid, self.own_pid, self.own_tid, self.comm)?;
+        let guest = Guest::new(link, self.company, home_pid, self.own_pid, self.own_tid, self.comm)?;
         guest.borrows.store(self.borrows, Ordering::Relaxed);
         guest.install_newborn()?;
         guest.say(Kind::Ready, &[])?;

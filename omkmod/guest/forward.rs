@@ -136,6 +136,12 @@ fn word(args: [u64; 6], i: u8) -> u64 {
 }
 
 impl Guest {
+    /// Home wants the process, and has told the other threads too.
+    pub(super) fn called_home(&self) {
+        self.leaving.store(true, Ordering::Release);
+        self.kick.now();
+    }
+
     #[inline(never)]
     pub(super) fn forward(&self, frame: &task::Frame, nr: u32, args: [u64; 6], class: Class) -> Result {
         self.calls.fetch_add(1, Ordering::Relaxed);
@@ -161,7 +167,7 @@ impl Guest {
             _ => {}
         }
         if flags & reply_flag::COME_HOME != 0 {
-            self.send_home();
+            self.called_home();
         }
         Ok(())
     }

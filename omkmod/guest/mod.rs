@@ -7,6 +7,7 @@
 
 pub(crate) mod arrive;
 mod birth;
+mod company;
 mod forward;
 mod homegoing;
 mod repeat;
@@ -19,6 +20,7 @@ use crate::omcore::wire::{self, Kind, Reader, Writer};
 use crate::process::journey::comm_text;
 use crate::sys::task::{self, Kick, Role, TaskCell};
 use crate::sys::{memory, Bytes, Signal};
+use company::Company;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::prelude::*;
@@ -40,8 +42,12 @@ pub(crate) struct Guest {
     link: TaskCell<Link>,
     #[pin]
     pub(crate) kick: Kick,
-    /// The process is to go home as soon as it reaches its user-mode boundary.
+    /// The other threads of its process.
+    company: Arc<Company>,
+    /// The process is to go home as soon as it reaches its user-mode boundary: home knows of it.
     leaving: AtomicBool,
+    /// It wants to go home.
+    wishing: AtomicBool,
     /// Home wants it stopped until it says otherwise.
     paused: AtomicBool,
     /// A question of home is being answered: nothing may be asked meanwhile.
@@ -61,11 +67,19 @@ pub(crate) struct Guest {
 }
 
 const NR_GETPID: u32 = 39;
+const NR_EXIT: u32 = 60;
 const NR_GETTID: u32 = 186;
 
 impl Guest {
     /// For the current task, a vessel or a child of a guest.
-    fn new(link: Link, home_pid: i32, own_pid: i32, own_tid: i32, comm: [u8; 16]) -> Result<Arc<Guest>> {
+    fn new(
+        link: Link,
+        company: Arc<Company>,
+        home_pid: i32,
+        own_pid: i32,
+        own_tid: i32,
+        comm: [u8; 16],
+    ) -> Result<Arc<Guest>> {
         let home = link.peer;
         Arc::pin_init(
             try_pin_init!(Guest {
@@ -77,7 +91,9 @@ impl Guest {
                 comm,
                 link: TaskCell::new(link),
                 kick: Kick::new(),
+                company,
                 leaving: AtomicBool::new(false),
+                wishing: AtomicBool::new(false),
                 paused: AtomicBool::new(false),
                 answering: AtomicBool::new(false),
                 ended: AtomicBool::new(false),
@@ -128,7 +144,7 @@ impl Guest {
 
     /// From any task: this guest shall go home.
     pub(crate) fn send_home(&self) {
-        self.leaving.store(true, Ordering::Release);
+        self.wishing.store(true, Ordering::Release);
         self.kick.now();
     }
 
@@ -183,7 +199,29 @@ impl Guest {
             Class::Life => self.life(frame, nr, args),
             Class::Home => self.at_home(frame, nr, args),
             Class::Memory if repeat::only_at_home(nr, args) => self.at_home(frame, nr, args),
+            Class::Exit if nr == NR_EXIT && !self.company.alone() => self.thread_exit(frame, nr, args),
+            Class::Memory => {
+                let _order = self.company.memory.lock();
+                self.forwarded(frame, nr, args, Class::Memory)
+            }
             class => self.forwarded(frame, nr, args, class),
+        }
+    }
+
+    /// One of several threads ends: its deputy first, then this half, which tells those who wait for it.
+    fn thread_exit(&self, frame: &task::Frame, nr: u32, args: [u64; 6]) -> bool {
+        self.listen(false);
+        match self.forward(frame, nr, args, Class::Exit) {
+            // A signal came first.
+            Ok(()) => {
+                self.listen(true);
+                true
+            }
+            Err(_) => {
+                self.ended.store(true, Ordering::Relaxed);
+                task::robust_exit(self.own_tid);
+                false
+            }
         }
     }
 
@@ -243,7 +281,19 @@ impl Guest {
             }
             // A fault that would kill the guest here belongs home.
             if task::fault_pending() {
-                self.leaving.store(true, Ordering::Relaxed);
+                self.wishing.store(true, Ordering::Relaxed);
+            }
+            if self.wishing.swap(false, Ordering::AcqRel) && !self.leaving.load(Ordering::Relaxed) {
+                if self.company.alone() {
+                    self.leaving.store(true, Ordering::Relaxed);
+                } else {
+                    // The other threads must come too: home calls them all.
+                    self.say(Kind::WantHome, &[])?;
+                    while !self.leaving.load(Ordering::Relaxed) {
+                        let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+                        self.heard(frame)?;
+                    }
+                }
             }
             if !self.leaving.swap(false, Ordering::AcqRel) {
                 return Ok(());
@@ -412,6 +462,7 @@ pub(crate) unsafe fn from_owner<'a>(owner: *const c_void) -> &'a Guest {
 pub(crate) unsafe fn gone(owner: *const c_void) {
     // SAFETY: the role's reference.
     let g = unsafe { Arc::<Guest>::from_raw(owner.cast()) };
+    g.company.exit();
     if let Some(c) = cluster() {
         c.remove_guest(&*g);
     }

@@ -8,7 +8,7 @@ pub(crate) const REASONS: &[&str] = &[
     "it is a kernel thread",
     "it is the init process of this node",
     "it is exiting",
-    "it has more than one thread",
+    "its first thread has ended, others go on (pthread_exit in main)",
     "its address space is shared with another process (vfork or CLONE_VM)",
     "it has a seccomp filter",
     "it is a 32-bit program",

@@ -5,15 +5,16 @@
 //! again without a return to user mode in between.
 
 use super::cantmove;
+use super::muster::Muster;
 use super::image::{self, Thread};
 use super::profile::Profile;
 use super::records::Move;
 use super::request::{Refusal, Request, Target};
 use crate::sys::errno::{ECONNREFUSED, ECONNRESET, ENETDOWN, EOPNOTSUPP, EPROTO, ETIMEDOUT};
 use crate::cluster::{cluster, Cluster};
-use crate::deputy::{self, Deputy};
-use crate::link::{self, Link};
-use crate::omcore::wire::{Kind, Writer};
+use crate::deputy::{self, Away, Deputy};
+use crate::link::{self, bad, Link};
+use crate::omcore::wire::{Kind, Reader, Writer};
 use crate::sys::task::{self, Role, Task};
 use crate::sys::{memory, vessel};
 use core::ffi::c_void;
@@ -27,7 +28,7 @@ const PASSING_MS: u32 = 10;
 /// The fastest of so many messages tells the difference between the nodes' clocks.
 const CLOCK_SAMPLES: u32 = 4;
 
-type Outcome<T> = core::result::Result<T, Refusal>;
+pub(super) type Outcome<T> = core::result::Result<T, Refusal>;
 
 /// Asks a process to move and waits until it has, or has not.
 pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
@@ -37,14 +38,14 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
     }
     let pid = task.pid();
     let request = Request::new(target)?;
-    if let Some(d) = c.deputy(pid) {
+    if let Some(away) = c.away(pid) {
         if let Target::Node(to) = target {
             // A hop begins with coming home: not for a node that does not answer.
-            if to != d.node {
+            if to != away.node {
                 drop(link::connect(c, to).map_err(|e| unreachable(to, e))?);
             }
         }
-        d.post(request.clone())?;
+        away.post(request.clone())?;
         return request.wait();
     }
     let Target::Node(to) = target else { return Ok(()) };
@@ -119,7 +120,7 @@ fn fulfil(mut next: Option<(Arc<Request>, Option<Move>)>) {
     while let Some((request, so_far)) = next.take() {
         // Another request was faster: the deputy it made of us takes this one as well.
         if task::role().0 == Role::Deputy {
-            let posted = cluster().and_then(|c| c.deputy(task::pid())).map(|d| d.post(request.clone()));
+            let posted = cluster().and_then(|c| c.away(task::pid())).map(|away| away.post(request.clone()));
             if !matches!(posted, Some(Ok(()))) {
                 request.finish(Err(Refusal::from(EBUSY)));
             }
@@ -155,7 +156,7 @@ fn fulfil(mut next: Option<(Arc<Request>, Option<Move>)>) {
     }
 }
 
-fn unreachable(to: u16, e: Error) -> Refusal {
+pub(super) fn unreachable(to: u16, e: Error) -> Refusal {
     let why = if e == ETIMEDOUT {
         "no answer"
     } else if e == ECONNREFUSED {
@@ -170,13 +171,13 @@ fn unreachable(to: u16, e: Error) -> Refusal {
     Refusal::new(e, format_args!("node {to} cannot be reached: {why}"))
 }
 
-fn lost(to: u16, e: Error) -> Refusal {
+pub(super) fn lost(to: u16, e: Error) -> Refusal {
     let n = e.to_errno();
     Refusal::new(e, format_args!("the move to node {to} was broken off ({n}); the process goes on here"))
 }
 
 /// Waits for a kind of frame; a `Refuse` in its place gives its reason.
-fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
+pub(super) fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
     let frame = link.recv().map_err(|e| lost(to, e))?;
     if frame.kind == kind {
         return Ok(());
@@ -194,8 +195,9 @@ fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
 fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     let c = cluster().ok_or(ENETDOWN)?;
     let m = c.membership().ok_or(ENETDOWN)?;
-    let me = Task::current()?;
-    check(c, &me)?;
+    let muster = if task::has_threads() { Some(Muster::call()?) } else { None };
+    let numbers = muster.as_ref().map_or(Ok(KVec::new()), |m| m.numbers())?;
+    check(c, &Task::current()?)?;
     let mut link = link::connect(c, to).map_err(|e| unreachable(to, e))?;
 
     // The vessel's clocks are set before it starts: some samples of ours.
@@ -206,7 +208,7 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     }
     let mut body = [0u8; 512];
     let mut w = Writer::new(&mut body);
-    Profile::own().put(&mut w);
+    Profile::own(numbers.len() as u32).put(&mut w);
     let len = w.len().map_err(|_| EINVAL)?;
     link.send(Kind::Move, &[body.get(..len).ok_or(EINVAL)?]).map_err(|e| lost(to, e))?;
     await_kind(&mut link, Kind::Accept, to)?;
@@ -226,20 +228,44 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
             return Err(lost(to, e));
         }
     };
+    let mut cookies = KVec::with_capacity(numbers.len(), GFP_KERNEL)?;
+    for tid in numbers.iter() {
+        link.send(Kind::Thread, &[&(*tid as u64).to_le_bytes()]).map_err(|e| lost(to, e))?;
+    }
+    for _ in numbers.iter() {
+        await_kind(&mut link, Kind::Berth, to)?;
+        let mut r = Reader::new(link.body());
+        cookies.push([r.u64().map_err(bad)?, r.u64().map_err(bad)?], GFP_KERNEL)?;
+    }
     await_kind(&mut link, Kind::Ready, to)?;
 
     // What can fail at home, before anything is given up.
-    let deputy = Deputy::new(me, m.own_id(), to, link)?;
+    let away = Away::new(m.own_id(), to)?;
     drop(thread);
-    deputy.install()?;
-    if let Err(e) = memory::hook_all() {
+    let deputy = Deputy::new(away.clone(), link)?;
+    c.add_away(away.clone())?;
+    if let Err(e) = deputy.install() {
+        c.remove_away(&*away);
+        return Err(Refusal::from(e));
+    }
+    let ready = muster
+        .as_ref()
+        .map_or(Ok(()), |m| m.board(&away, &cookies))
+        .and_then(|()| memory::hook_all().map_err(|e| lost(to, e)));
+    if let Err(refusal) = ready {
+        // The threads first: the window goes with the last one.
+        drop(muster);
+        let _ = away.outlast();
         deputy.uninstall();
-        return Err(lost(to, e));
+        return Err(refusal);
     }
     // From here on the guest is the process.
+    if let Some(muster) = muster {
+        muster.go();
+    }
     task::park();
     if deputy.send_go().is_err() {
-        pr_warn!("pid {}: link to node {} lost at departure\n", deputy.pid, to);
+        pr_warn!("pid {}: link to node {} lost at departure\n", away.pid, to);
     }
     let frozen_ns = task::now_ns() - begun;
     let before = so_far.unwrap_or(Move { from: m.own_id(), to, pages: 0, frozen_ns: 0, calls: 0 });

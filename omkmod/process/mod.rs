@@ -4,6 +4,7 @@
 pub(crate) mod cantmove;
 pub(crate) mod image;
 pub(crate) mod journey;
+mod muster;
 pub(crate) mod profile;
 pub(crate) mod records;
 pub(crate) mod request;

@@ -2,7 +2,7 @@
 //! The introduction of a process that wants to come: who it is, what it needs, what its machine is like.
 
 use crate::link::bad;
-use crate::omcore::wire::{MmInfo, Reader, Writer};
+use crate::omcore::wire::{MmInfo, Reader, Writer, MAX_THREADS};
 use crate::process::request::Refusal;
 use crate::sys::{memory, node, task};
 use kernel::prelude::*;
@@ -26,6 +26,8 @@ pub(crate) struct Profile {
     /// Hash of where its parts lie, which differs between makes of processor.
     pub(crate) xstate_layout: u64,
     pub(crate) stack_limit: u64,
+    /// Threads besides the one that speaks.
+    pub(crate) threads: u32,
     /// Memory it uses, in pages: what has to fit.
     pub(crate) pages: u64,
     /// Outline of its address space.
@@ -34,7 +36,7 @@ pub(crate) struct Profile {
 
 impl Profile {
     /// Of the current task.
-    pub(crate) fn own() -> Profile {
+    pub(crate) fn own(threads: u32) -> Profile {
         let (own_pid, own_tid) = task::own_ids();
         Profile {
             pid: task::pid(),
@@ -45,6 +47,7 @@ impl Profile {
             xstate_size: task::xstate_size() as u64,
             xstate_layout: task::xstate_layout(),
             stack_limit: task::rlimit(RLIMIT_STACK),
+            threads,
             pages: memory::used(),
             mm: memory::info(),
         }
@@ -62,6 +65,7 @@ impl Profile {
         w.u64(self.xstate_size);
         w.u64(self.xstate_layout);
         w.u64(self.stack_limit);
+        w.u32(self.threads);
         w.u64(self.pages);
         self.mm.put(w);
     }
@@ -85,6 +89,7 @@ impl Profile {
                 xstate_size: r.u64()?,
                 xstate_layout: r.u64()?,
                 stack_limit: r.u64()?,
+                threads: r.u32()?,
                 pages: r.u64()?,
                 mm: MmInfo::take(&mut r)?,
             };
@@ -99,6 +104,10 @@ impl Profile {
 
     /// Can it live on this machine?
     pub(crate) fn fits(&self) -> core::result::Result<(), Refusal> {
+        if self.threads > MAX_THREADS {
+            let threads = self.threads;
+            return Err(Refusal::new(E2BIG, format_args!("it takes processes of up to {MAX_THREADS} threads, this one has {threads} more")));
+        }
         let here = task::cpu_features();
         for (i, (theirs, ours)) in self.features.iter().zip(here).enumerate() {
             let missing = theirs & !ours;

@@ -64,6 +64,12 @@ impl From<Error> for Refusal {
     }
 }
 
+impl From<kernel::alloc::AllocError> for Refusal {
+    fn from(e: kernel::alloc::AllocError) -> Self {
+        Refusal::from(Error::from(e))
+    }
+}
+
 /// How a request ended.
 pub(crate) type Outcome = core::result::Result<(), Refusal>;
 

@@ -83,6 +83,10 @@ extern "C" {
     pub(super) fn om_cond_resched();
     pub(super) fn om_task_find(pid: c_int) -> *mut Opaque;
     pub(super) fn om_task_find_global(pid: c_int) -> *mut Opaque;
+    pub(super) fn om_task_get(task: *mut Opaque) -> *mut Opaque;
+    pub(super) fn om_other_threads(out: *mut *mut Opaque, max: c_int) -> c_int;
+    pub(super) fn om_thread_count() -> c_int;
+    pub(super) fn om_robust_exit(tid: u32);
     pub(super) fn om_task_put(task: *mut Opaque);
     pub(super) fn om_task_pid(task: *mut Opaque) -> c_int;
     pub(super) fn om_task_start(task: *mut Opaque) -> u64;

@@ -14,6 +14,7 @@ pub(crate) mod socket;
 pub(crate) mod task;
 pub(crate) mod thread;
 pub(crate) mod vessel;
+pub(crate) mod wait;
 
 pub(crate) use ffi::Signal;
 

@@ -29,6 +29,7 @@
 #include <linux/futex.h>
 #include <asm/elf.h>
 #include <asm/fpu/api.h>
+#include <asm/futex.h>
 #include <asm/mmu_context.h>
 #include <asm/pkru.h>
 #include <asm/prctl.h>
@@ -273,6 +274,7 @@ struct task_struct *om_task_find_global(int pid)
 	return task;
 }
 
+struct task_struct *om_task_get(struct task_struct *task) { return get_task_struct(task); }
 void om_task_put(struct task_struct *task) { put_task_struct(task); }
 int om_task_pid(struct task_struct *task) { return task_tgid_nr(task); }
 /* The owner (real or effective user) or an administrator may move a process. */
@@ -296,7 +298,7 @@ bool om_capable(void) { return capable(CAP_SYS_ADMIN); }
 
 /* Bits, in the order of REASONS in process/cantmove.rs. */
 enum {
-	R_KERNEL, R_INIT, R_EXITING, R_THREADS, R_SHARED_MM, R_SECCOMP, R_IA32, R_REALTIME,
+	R_KERNEL, R_INIT, R_EXITING, R_LEADERLESS, R_SHARED_MM, R_SECCOMP, R_IA32, R_REALTIME,
 	R_IO_URING, R_AIO, R_TRACED, R_DISPATCH, R_IOPORT, R_LDT, R_DEBUGREG, R_SHADOW_STACK, R_TIMENS,
 	R_PINNED, R_LOCKED_FUTURE, R_GUEST,
 	R_SHARED_MAP, R_HUGETLB, R_DEVICE_MAP, R_UFFD, R_SEALED, R_HIGH_ADDRESS, R_SPECIAL_MAP, R_PKEYS,
@@ -363,20 +365,12 @@ static u64 mm_reasons(struct mm_struct *mm)
 	return r;
 }
 
-u64 om_reasons(struct task_struct *task)
+/* Of one thread. */
+static u64 thread_reasons(struct task_struct *task)
 {
-	struct mm_struct *mm;
 	u64 r = 0;
 	int i;
 
-	if (task->flags & PF_KTHREAD)
-		return REASON(R_KERNEL);
-	if (is_global_init(task))
-		r |= REASON(R_INIT);
-	if (task->flags & PF_EXITING || task->signal->flags & SIGNAL_GROUP_EXIT)
-		return r | REASON(R_EXITING);
-	if (get_nr_threads(task) > 1)
-		r |= REASON(R_THREADS);
 	if (task->seccomp.mode)
 		r |= REASON(R_SECCOMP);
 	if (test_tsk_thread_flag(task, TIF_ADDR32))
@@ -404,6 +398,28 @@ u64 om_reasons(struct task_struct *task)
 	if (task->thread.features & ARCH_SHSTK_SHSTK)
 		r |= REASON(R_SHADOW_STACK);
 #endif
+	return r;
+}
+
+u64 om_reasons(struct task_struct *task)
+{
+	struct task_struct *thread;
+	struct mm_struct *mm;
+	u64 r = 0;
+
+	if (task->flags & PF_KTHREAD)
+		return REASON(R_KERNEL);
+	if (is_global_init(task))
+		r |= REASON(R_INIT);
+	if (task->signal->flags & SIGNAL_GROUP_EXIT)
+		return r | REASON(R_EXITING);
+	if (task->flags & PF_EXITING)
+		return r | (get_nr_threads(task) > 1 ? REASON(R_LEADERLESS) : REASON(R_EXITING));
+	rcu_read_lock();
+	for_each_thread(task, thread)
+		if (!(thread->flags & PF_EXITING))
+			r |= thread_reasons(thread);
+	rcu_read_unlock();
 	task_lock(task);
 	if (task->nsproxy && task->nsproxy->time_ns != init_task.nsproxy->time_ns && !(r & REASON(R_GUEST)))
 		r |= REASON(R_TIMENS);
@@ -412,7 +428,7 @@ u64 om_reasons(struct task_struct *task)
 	mm = get_task_mm(task);
 	if (!mm)
 		return r | REASON(R_EXITING);
-	/* One user is the task, one is us. */
+	/* One user is each task, one is us. */
 	if (atomic_read(&mm->mm_users) > get_nr_threads(task) + 1)
 		r |= REASON(R_SHARED_MM);
 	if (!mmap_read_lock_killable(mm)) {
@@ -422,6 +438,31 @@ u64 om_reasons(struct task_struct *task)
 	mmput(mm);
 	return r;
 }
+
+/* The other threads of this process that are alive: at most `max` counted references. */
+int om_other_threads(struct task_struct **out, int max)
+{
+	struct task_struct *thread;
+	int n = 0;
+
+	rcu_read_lock();
+	for_each_thread(current, thread) {
+		if (thread == current || thread->flags & PF_EXITING)
+			continue;
+		if (n == max) {
+			n = -E2BIG;
+			break;
+		}
+		out[n++] = get_task_struct(thread);
+	}
+	rcu_read_unlock();
+	if (n == -E2BIG)
+		while (max--)
+			put_task_struct(out[max]);
+	return n;
+}
+
+int om_thread_count(void) { return get_nr_threads(current); }
 
 /* ---- registers ---- */
 
@@ -686,6 +727,61 @@ int om_state_set(const struct om_state *s)
 	if (cpu_feature_enabled(X86_FEATURE_OSPKE))
 		write_pkru(s->pkru);
 	return 0;
+}
+
+/*
+ * A thread of a guest ends. The kernel would look for this node's number of it in the robust futexes it still holds, and
+ * find home's. So what it would do is done here: say that the owner died, and wake one who waits.
+ */
+#define OM_ROBUST_MAX 2048
+
+static int robust_one(u32 __user *futex, u32 tid)
+{
+	u32 value, seen;
+
+	if ((unsigned long)futex >= TASK_SIZE_MAX || (unsigned long)futex & 3 || get_user(value, futex))
+		return -EFAULT;
+	for (;;) {
+		if ((value & FUTEX_TID_MASK) != tid)
+			return 0;
+		if (!access_ok(futex, sizeof(*futex)))
+			return -EFAULT;
+		if (futex_atomic_cmpxchg_inatomic(&seen, futex, value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED))
+			return -EFAULT;
+		if (seen == value)
+			break;
+		value = seen;
+	}
+	if (value & FUTEX_WAITERS)
+		om_syscall(__NR_futex, (u64)futex, FUTEX_WAKE, 1, 0, 0, 0);
+	return 0;
+}
+
+void om_robust_exit(u32 tid)
+{
+	struct robust_list_head __user *head = current->robust_list;
+	unsigned long entry, next, pending;
+	long offset;
+	int n;
+
+	current->robust_list = NULL;
+	if (!head || get_user(entry, (unsigned long __user *)&head->list.next) || get_user(offset, &head->futex_offset) ||
+	    get_user(pending, (unsigned long __user *)&head->list_op_pending))
+		return;
+	/* Bit 0 of an entry says that it inherits priority, which is home's business; the word is the same. */
+	pending &= ~1ul;
+	for (n = 0; n < OM_ROBUST_MAX && (entry & ~1ul) != (unsigned long)&head->list; n++) {
+		unsigned long at = entry & ~1ul;
+
+		if (at >= TASK_SIZE_MAX || get_user(next, (unsigned long __user *)at))
+			break;
+		if (at != pending && robust_one((u32 __user *)(at + offset), tid))
+			break;
+		entry = next;
+		cond_resched();
+	}
+	if (pending && pending < TASK_SIZE_MAX)
+		robust_one((u32 __user *)(pending + offset), tid);
 }
 
 /* While parked, nothing may write to memory that is elsewhere, not even a dying task. */

@@ -21,6 +21,20 @@ unsafe impl Send for Task {}
 // SAFETY: as above.
 unsafe impl Sync for Task {}
 
+impl Clone for Task {
+    fn clone(&self) -> Self {
+        // SAFETY: the reference is counted; one more is given out, and it is the same pointer.
+        unsafe { ffi::om_task_get(self.0.as_ptr()) };
+        Task(self.0)
+    }
+}
+
+impl PartialEq for Task {
+    fn eq(&self, other: &Task) -> bool {
+        self.0 == other.0
+    }
+}
+
 impl Drop for Task {
     fn drop(&mut self) {
         // SAFETY: the reference is ours.
@@ -219,6 +233,33 @@ pub(crate) fn give_birth<F: FnOnce(bool) + Send + 'static>(how: &Clone3, half: H
         return Err(Error::from_errno(ret as c_int));
     }
     Ok(ret as i32)
+}
+
+/// The other threads of this process that are alive.
+pub(crate) fn other_threads() -> Result<KVec<Task>> {
+    let max = wire::MAX_THREADS as usize;
+    // SAFETY: no preconditions.
+    let room = (unsafe { ffi::om_thread_count() }.max(0) as usize + 16).min(max);
+    let mut raw = KVec::from_elem(core::ptr::null_mut(), room, GFP_KERNEL)?;
+    let mut list = KVec::with_capacity(room, GFP_KERNEL)?;
+    // SAFETY: `raw` has room for as many; the references are ours.
+    let n = super::count(unsafe { ffi::om_other_threads(raw.as_mut_ptr(), room as c_int) })?;
+    for task in raw.iter().take(n).copied().filter_map(NonNull::new) {
+        list.push(Task(task), GFP_KERNEL)?;
+    }
+    Ok(list)
+}
+
+/// Has this process more than one thread?
+pub(crate) fn has_threads() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_thread_count() > 1 }
+}
+
+/// Guest: lets go of the robust futexes that this thread, whose number at home is `tid`, holds at its end.
+pub(crate) fn robust_exit(tid: i32) {
+    // SAFETY: no preconditions; user memory is checked.
+    unsafe { ffi::om_robust_exit(tid as u32) }
 }
 
 /// Does somebody else use this address space too?

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A process of ours that is away: what its deputies, one a thread, have in common. It exists as long as one of them does.
+//!
+//! Coming home, all of them meet here: each brings its thread's state, and the memory, which one of them receives, may
+//! only come when none is in a call any more.
+//!
+//! Lock: `inner` is a leaf; nobody sleeps with it but to wait for `changed`.
+
+use crate::cluster::cluster;
+use crate::process::request::{Refusal, Request, Target};
+use crate::sys::task::{self, Task};
+use crate::sys::{self, wait};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use kernel::prelude::*;
+use kernel::sync::{Arc, CondVar, Mutex};
+use kernel::{new_condvar, new_mutex, pin_init};
+
+/// A process that is away.
+#[pin_data]
+pub(crate) struct Away {
+    /// Pid in the initial namespace.
+    pub(crate) pid: i32,
+    pub(crate) own_node: u16,
+    /// Where the guest is.
+    pub(crate) node: u16,
+    /// Forwarded calls so far, of all threads.
+    pub(crate) calls: AtomicU64,
+    requested: AtomicU32,
+    #[pin]
+    inner: Mutex<Inner>,
+    #[pin]
+    changed: CondVar,
+}
+
+struct Inner {
+    members: KVec<Task>,
+    request: Option<Arc<Request>>,
+    /// It takes no requests any more.
+    closed: bool,
+    /// Deputies whose thread is on its way home.
+    arrived: usize,
+    /// The state of one of them could not be received.
+    failed: bool,
+    phase: Phase,
+}
+
+/// Where the memory is, during a homecoming.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Out,
+    Home,
+    /// It could not be received: everything stays where it is.
+    Refused,
+}
+
+impl Away {
+    /// For the current process.
+    pub(crate) fn new(own_node: u16, node: u16) -> Result<Arc<Away>> {
+        let inner =
+            Inner { members: KVec::new(), request: None, closed: false, arrived: 0, failed: false, phase: Phase::Out };
+        Arc::pin_init(
+            pin_init!(Away {
+                pid: task::pid(),
+                own_node,
+                node,
+                calls: AtomicU64::new(0),
+                requested: AtomicU32::new(0),
+                inner <- new_mutex!(inner),
+                changed <- new_condvar!(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The current task becomes one of the deputies.
+    pub(crate) fn join(&self) -> Result {
+        let me = Task::current()?;
+        Ok(self.inner.lock().members.push(me, GFP_KERNEL)?)
+    }
+
+    /// A deputy is one no longer. True: it was the last.
+    pub(crate) fn leave(&self, who: &Task) -> bool {
+        let (gone, request, last) = {
+            let mut inner = self.inner.lock();
+            let at = inner.members.iter().position(|t| t == who);
+            let gone = at.and_then(|i| sys::swap_remove(&mut inner.members, i));
+            let last = inner.members.is_empty();
+            inner.closed |= last;
+            let request = if last { inner.request.take() } else { None };
+            (gone, request, last)
+        };
+        drop(gone);
+        self.changed.notify_all();
+        if let Some(r) = request {
+            r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
+        }
+        if last {
+            if let Some(c) = cluster() {
+                c.remove_away(self);
+            }
+        }
+        last
+    }
+
+    /// From any task: asks the process to go elsewhere.
+    pub(crate) fn post(&self, request: Arc<Request>) -> core::result::Result<(), Refusal> {
+        if request.target == Target::Node(self.node) {
+            request.finish(Ok(()));
+            return Ok(());
+        }
+        {
+            let mut inner = self.inner.lock();
+            if inner.closed {
+                return Err(Refusal::new(EAGAIN, format_args!("it has just come home: ask again")));
+            }
+            if inner.request.is_some() {
+                return Err(Refusal::new(EBUSY, format_args!("it is being moved already")));
+            }
+            inner.request = Some(request);
+        }
+        self.recall().map_err(Refusal::from)
+    }
+
+    /// All threads shall come home. From any task.
+    pub(crate) fn recall(&self) -> Result {
+        self.requested.store(1, Ordering::Release);
+        let members = {
+            let inner = self.inner.lock();
+            let mut list = KVec::with_capacity(inner.members.len(), GFP_KERNEL)?;
+            for t in inner.members.iter() {
+                list.push(t.clone(), GFP_KERNEL)?;
+            }
+            list
+        };
+        for t in members.iter() {
+            // One that is ending needs no telling.
+            let _ = t.interrupt();
+        }
+        Ok(())
+    }
+
+    /// Has somebody asked?
+    pub(crate) fn wanted(&self) -> bool {
+        self.requested.load(Ordering::Acquire) != 0
+    }
+
+    /// Has it more than one thread?
+    pub(crate) fn has_threads(&self) -> bool {
+        self.inner.lock().members.len() > 1
+    }
+
+    // ---- coming home ----
+
+    /// The current deputy's thread is on its way home; its state is here, or (`ok` false) could not be received.
+    pub(crate) fn arrive(&self, ok: bool) {
+        {
+            let mut inner = self.inner.lock();
+            inner.arrived += 1;
+            inner.failed |= !ok;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits until all threads are on their way: then nobody uses the window any more.
+    /// False: not all states could be received.
+    pub(crate) fn gather(&self) -> Result<bool> {
+        let mut inner = self.inner.lock();
+        while inner.arrived < inner.members.len() {
+            wait::moment(&self.changed, &mut inner)?;
+        }
+        Ok(!inner.failed)
+    }
+
+    /// The memory is home, or stays where it is.
+    pub(crate) fn settle(&self, home: bool) {
+        self.inner.lock().phase = if home { Phase::Home } else { Phase::Refused };
+        self.changed.notify_all();
+    }
+
+    /// Waits for that.
+    pub(crate) fn settled(&self) -> Result<bool> {
+        let mut inner = self.inner.lock();
+        loop {
+            match inner.phase {
+                Phase::Out => wait::moment(&self.changed, &mut inner)?,
+                phase => return Ok(phase == Phase::Home),
+            }
+        }
+    }
+
+    /// After a refusal: everything is as before once all know of it. The request is answered by one of them.
+    pub(crate) fn give_up(&self, e: Error) -> Result {
+        let request = {
+            let mut inner = self.inner.lock();
+            inner.arrived = inner.arrived.saturating_sub(1);
+            if inner.arrived == 0 {
+                inner.phase = Phase::Out;
+                inner.failed = false;
+                self.requested.store(0, Ordering::Release);
+            }
+            inner.request.take()
+        };
+        self.changed.notify_all();
+        if let Some(r) = request {
+            let n = e.to_errno();
+            r.finish(Err(Refusal::new(e, format_args!("home could not receive it (error {n}); it stays where it is"))));
+        }
+        let mut inner = self.inner.lock();
+        while inner.phase == Phase::Refused {
+            wait::moment(&self.changed, &mut inner)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the current deputy is the last: the others are the process again.
+    pub(crate) fn outlast(&self) -> Result {
+        let mut inner = self.inner.lock();
+        while inner.members.len() > 1 {
+            wait::moment(&self.changed, &mut inner)?;
+        }
+        Ok(())
+    }
+
+    /// Takes no requests any more. What was asked last is the caller's to fulfil.
+    pub(crate) fn close(&self) -> Option<Arc<Request>> {
+        let mut inner = self.inner.lock();
+        inner.closed = true;
+        inner.request.take()
+    }
+}

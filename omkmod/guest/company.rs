@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The threads of one guest process: how many there are, and where they wait for each other before they go home.
+//!
+//! Locks: `memory`, then nothing of ours; `inner` is a leaf.
+
+use crate::sys::wait;
+use kernel::prelude::*;
+use kernel::sync::{Arc, CondVar, Mutex};
+use kernel::{new_condvar, new_mutex, pin_init};
+
+/// What the threads of a guest have in common.
+#[pin_data]
+pub(crate) struct Company {
+    #[pin]
+    inner: Mutex<Inner>,
+    #[pin]
+    changed: CondVar,
+    /// Held from before home changes its map of the memory until this node has repeated it: or else two threads' changes
+    /// could be made in another order here than there.
+    #[pin]
+    pub(super) memory: Mutex<()>,
+}
+
+struct Inner {
+    alive: usize,
+    waiting: usize,
+    /// One of those that wait brings the memory home.
+    chosen: bool,
+}
+
+impl Company {
+    /// Of one thread.
+    pub(super) fn new() -> Result<Arc<Company>> {
+        Arc::pin_init(
+            pin_init!(Company {
+                inner <- new_mutex!(Inner { alive: 1, waiting: 0, chosen: false }),
+                changed <- new_condvar!(),
+                memory <- new_mutex!(()),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// There will be one more.
+    pub(super) fn enter(&self) {
+        self.inner.lock().alive += 1;
+    }
+
+    /// One has ended, or did not come to be.
+    pub(super) fn exit(&self) {
+        {
+            let mut inner = self.inner.lock();
+            inner.alive = inner.alive.saturating_sub(1);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Is the caller the only one?
+    pub(super) fn alone(&self) -> bool {
+        self.inner.lock().alive <= 1
+    }
+
+    /// Waits until all stand still. True for exactly one of them.
+    pub(super) fn gather(&self) -> Result<bool> {
+        let mut inner = self.inner.lock();
+        inner.waiting += 1;
+        self.changed.notify_all();
+        while inner.waiting < inner.alive {
+            wait::moment(&self.changed, &mut inner)?;
+        }
+        let first = !inner.chosen;
+        inner.chosen = true;
+        Ok(first)
+    }
+
+    /// After a refusal: goes on when all know of it.
+    pub(super) fn disperse(&self) -> Result {
+        let mut inner = self.inner.lock();
+        inner.waiting = inner.waiting.saturating_sub(1);
+        if inner.waiting == 0 {
+            inner.chosen = false;
+            self.changed.notify_all();
+        }
+        while inner.chosen {
+            wait::moment(&self.changed, &mut inner)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The threads of a process that is about to leave. One of them, the captain, calls the others out of whatever they do; each
+//! comes to its user-mode boundary and waits there for orders. They board together, each over a link of its own, or
+//! all go on as if nothing had been.
+
+use super::image::Thread;
+use super::journey::{self, Outcome};
+use super::request::Refusal;
+use crate::cluster::cluster;
+use crate::deputy::{Away, Deputy};
+use crate::link::{self, bad};
+use crate::omcore::wire::{Join, Kind, Writer};
+use crate::sys::errno::ENETDOWN;
+use crate::sys::task::{self, Task};
+use crate::sys::wait;
+use kernel::prelude::*;
+use kernel::sync::{Arc, CondVar, Mutex};
+use kernel::{new_condvar, new_mutex, pin_init};
+
+/// How long a thread may take to come. One that waits for a vforked child does not react at all.
+const PATIENCE_MS: u64 = 20_000;
+
+#[pin_data]
+struct Square {
+    #[pin]
+    state: Mutex<State>,
+    #[pin]
+    changed: CondVar,
+}
+
+struct State {
+    order: Order,
+    present: KVec<Member>,
+    boarded: usize,
+    failed: Option<Refusal>,
+}
+
+struct Member {
+    tid: i32,
+    cookie: [u64; 2],
+}
+
+enum Order {
+    Wait,
+    Board(Arc<Away>),
+    Go,
+    StandDown,
+}
+
+/// The captain's end. Dropped, it sends everybody back to work.
+pub(super) struct Muster(Arc<Square>);
+
+impl Drop for Muster {
+    fn drop(&mut self) {
+        {
+            let mut state = self.0.state.lock();
+            if !matches!(state.order, Order::Go) {
+                state.order = Order::StandDown;
+            }
+        }
+        self.0.changed.notify_all();
+    }
+}
+
+impl Muster {
+    /// Calls all other threads and waits until they are there.
+    pub(super) fn call() -> Outcome<Muster> {
+        let state = State { order: Order::Wait, present: KVec::new(), boarded: 0, failed: None };
+        let square = Arc::pin_init(
+            pin_init!(Square { state <- new_mutex!(state), changed <- new_condvar!() }),
+            GFP_KERNEL,
+        )?;
+        let muster = Muster(square);
+        let mut called: KVec<Task> = KVec::new();
+        let until = task::now_ns() + PATIENCE_MS * 1_000_000;
+        loop {
+            // Those that come later were made by one that had not been called yet.
+            let others = task::other_threads()?;
+            for t in others.iter() {
+                if called.iter().any(|c| c == t) {
+                    continue;
+                }
+                let square = muster.0.clone();
+                let run = t.run(move |exiting| {
+                    if !exiting {
+                        attend(square);
+                    }
+                });
+                if run.is_ok() {
+                    called.push(t.clone(), GFP_KERNEL)?;
+                }
+            }
+            let mut state = muster.0.state.lock();
+            if state.present.len() == others.len() {
+                drop(state);
+                // Nobody runs who could make one more.
+                if task::other_threads()?.len() == others.len() {
+                    return Ok(muster);
+                }
+                continue;
+            }
+            if task::now_ns() > until {
+                return Err(Refusal::new(
+                    EBUSY,
+                    format_args!("one of its threads does not react (it may wait for a vforked child, or for a disk)"),
+                ));
+            }
+            wait::moment(&muster.0.changed, &mut state)?;
+        }
+    }
+
+    /// Their numbers, as the process knows them.
+    pub(super) fn numbers(&self) -> Result<KVec<i32>> {
+        let state = self.0.state.lock();
+        let mut list = KVec::with_capacity(state.present.len(), GFP_KERNEL)?;
+        for m in state.present.iter() {
+            list.push(m.tid, GFP_KERNEL)?;
+        }
+        Ok(list)
+    }
+
+    /// Each boards, under the cookie in its place. Waits until all have.
+    pub(super) fn board(&self, away: &Arc<Away>, cookies: &[[u64; 2]]) -> Outcome<()> {
+        let mut state = self.0.state.lock();
+        for (m, cookie) in state.present.iter_mut().zip(cookies) {
+            m.cookie = *cookie;
+        }
+        state.order = Order::Board(away.clone());
+        self.0.changed.notify_all();
+        while state.boarded < state.present.len() {
+            if let Some(refusal) = state.failed {
+                return Err(refusal);
+            }
+            wait::moment(&self.0.changed, &mut state)?;
+        }
+        state.failed.map_or(Ok(()), Err)
+    }
+
+    /// The process is elsewhere from now on.
+    pub(super) fn go(self) {
+        self.0.state.lock().order = Order::Go;
+    }
+}
+
+impl Square {
+    fn appear(&self) -> Option<usize> {
+        let mut state = self.state.lock();
+        if !matches!(state.order, Order::Wait) {
+            return None;
+        }
+        let at = state.present.len();
+        state.present.push(Member { tid: task::own_ids().1, cookie: [0; 2] }, GFP_KERNEL).ok()?;
+        self.changed.notify_all();
+        Some(at)
+    }
+
+    /// `Some`: to board.
+    fn first_order(&self, at: usize) -> Option<(Arc<Away>, [u64; 2])> {
+        let mut state = self.state.lock();
+        loop {
+            match &state.order {
+                Order::Wait => {}
+                Order::Board(away) => {
+                    let away = away.clone();
+                    return state.present.get(at).map(|m| (away, m.cookie));
+                }
+                Order::Go | Order::StandDown => return None,
+            }
+            wait::moment(&self.changed, &mut state).ok()?;
+        }
+    }
+
+    fn report(&self, failed: Option<Refusal>) {
+        {
+            let mut state = self.state.lock();
+            state.boarded += 1;
+            state.failed = state.failed.or(failed);
+        }
+        self.changed.notify_all();
+    }
+
+    /// True: go.
+    fn last_order(&self) -> bool {
+        let mut state = self.state.lock();
+        loop {
+            match &state.order {
+                Order::Go => return true,
+                Order::StandDown => return false,
+                Order::Wait | Order::Board(_) => {}
+            }
+            if wait::moment(&self.changed, &mut state).is_err() {
+                return false;
+            }
+        }
+    }
+}
+
+/// In each thread, at its user-mode boundary.
+fn attend(square: Arc<Square>) {
+    let Some(at) = square.appear() else { return };
+    let Some((away, cookie)) = square.first_order(at) else { return };
+    let boarded = board(away, cookie);
+    square.report(boarded.as_ref().err().copied());
+    let go = square.last_order();
+    // Nothing may be left on the stack of a task that may die while it is away.
+    drop(square);
+    match boarded {
+        Ok(deputy) if go => {
+            task::park();
+            if deputy.send_go().is_err() {
+                pr_warn!("a thread's link was lost at departure\n");
+            }
+            journey::away(deputy);
+        }
+        Ok(deputy) => deputy.uninstall(),
+        Err(_) => {}
+    }
+}
+
+#[inline(never)]
+fn board(away: Arc<Away>, cookie: [u64; 2]) -> Outcome<Arc<Deputy>> {
+    let to = away.node;
+    let c = cluster().ok_or(ENETDOWN)?;
+    let mut link = link::connect(c, to).map_err(|e| journey::unreachable(to, e))?;
+    let mut body = [0u8; 24];
+    let mut w = Writer::new(&mut body);
+    Join { cookie_low: cookie[0], cookie_high: cookie[1], pid: task::pid() as u64 }.put(&mut w);
+    w.len().map_err(bad)?;
+    link.send(Kind::Join, &[&body]).map_err(|e| journey::lost(to, e))?;
+    Thread::capture(0, false)?.send(&mut link).map_err(|e| journey::lost(to, e))?;
+    journey::await_kind(&mut link, Kind::Ready, to)?;
+    let deputy = Deputy::new(away, link)?;
+    deputy.install()?;
+    Ok(deputy)
+}
