@@ -42,7 +42,7 @@ pub struct Contents {
     pub kping: Option<PathBuf>,
     /// Statically linked `omctl`, becomes `/usr/sbin/omctl`.
     pub tool: Option<PathBuf>,
-    /// Every file in it appears below `/programs`.
+    /// Every file in it and in its folders appears below `/programs`.
     pub programs: Option<PathBuf>,
 }
 
@@ -84,18 +84,23 @@ fn fill<W: Write>(contents: &Contents, archive: &mut Archive<W>) -> Result<()> {
         }
     }
     if let Some(programs) = &contents.programs {
-        archive.directory("image/programs")?;
-        for entry in fs::read_dir(programs).with_context(|| format!("cannot read {}", programs.display()))? {
-            let entry = entry?;
-            let (name, metadata) = (entry.file_name(), entry.metadata()?);
-            let Some(name) = name.to_str() else { bail!("{}: name is not UTF-8", entry.path().display()) };
-            if metadata.is_file() {
-                archive.file(
-                    &format!("image/programs/{name}"),
-                    &read(&entry.path())?,
-                    metadata.permissions().mode() & 0o777,
-                )?;
-            }
+        add_tree(archive, programs, "image/programs")?;
+    }
+    Ok(())
+}
+
+/// Adds a directory with all files in it.
+fn add_tree<W: Write>(archive: &mut Archive<W>, from: &Path, to: &str) -> Result<()> {
+    archive.directory(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let (name, metadata) = (entry.file_name(), entry.metadata()?);
+        let Some(name) = name.to_str() else { bail!("{}: name is not UTF-8", entry.path().display()) };
+        let path = format!("{to}/{name}");
+        if metadata.is_dir() {
+            add_tree(archive, &entry.path(), &path)?;
+        } else if metadata.is_file() {
+            archive.file(&path, &read(&entry.path())?, metadata.permissions().mode() & 0o777)?;
         }
     }
     Ok(())

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* signals: poll, select, epoll_wait and sem waits interrupted by a handler say EINTR; those by a move do not */
+#include "feature.h"
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/time.h>
+
+static volatile int count;
+
+static void on_alarm(int signal) { (void)signal; count++; }
+
+static void alarm_in(long milliseconds)
+{
+	struct itimerval timer = { { 0, 0 }, { 0, milliseconds * 1000 } };
+
+	count = 0;
+	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	int ends[2];
+	struct epoll_event event = { .events = EPOLLIN };
+
+	begin(argc, argv);
+	int epoll = epoll_create1(0);
+
+	CHECK(pipe(ends) == 0 && epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &event) == 0);
+	handle(SIGALRM, on_alarm, SA_RESTART);
+	ready();
+	do {
+		struct pollfd polled = { .fd = ends[0], .events = POLLIN };
+		struct timeval time = { 20, 0 };
+		fd_set set;
+		int64_t before;
+
+		alarm_in(20);
+		CHECK(poll(&polled, 1, 20000) == -1 && errno == EINTR && count == 1);
+		alarm_in(20);
+		FD_ZERO(&set);
+		FD_SET(ends[0], &set);
+		CHECK(select(ends[0] + 1, &set, NULL, NULL, &time) == -1 && errno == EINTR && count == 1);
+		/* Linux says how much is left. */
+		CHECK(time.tv_sec < 20);
+		alarm_in(20);
+		CHECK(epoll_wait(epoll, &event, 1, 20000) == -1 && errno == EINTR && count == 1);
+		point();
+		/* Not interrupted by anything but moves. */
+		before = now();
+		CHECK(poll(&polled, 1, 60) == 0 && now() - before >= 60000000);
+		before = now();
+		FD_ZERO(&set);
+		FD_SET(ends[0], &set);
+		time = (struct timeval){ 0, 60000 };
+		CHECK(select(ends[0] + 1, &set, NULL, NULL, &time) == 0 && now() - before >= 60000000);
+		CHECK(time.tv_sec == 0 && time.tv_usec == 0);
+	} while (again());
+	return pass();
+}

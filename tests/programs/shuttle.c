@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * `shuttle PID NODE MILLISECONDS [children]` moves a process, and with `children` those it has at the time, to a
+ * node and home again, every so many milliseconds. On SIGTERM, or when the process is gone, it prints
+ *
+ *     moved N              how often the process moved, in both directions
+ *     came N               how often it was found at home and had not been sent there
+ *     refused N REASON     for each reason
+ *     children N           how often a child moved
+ */
+#include "program.h"
+#include <dirent.h>
+#include <time.h>
+
+#define REASONS 16
+
+static const char *node;
+static struct { long count; char text[256]; } reasons[REASONS];
+static long moved, came, children_moved;
+static int was_sent_away;
+
+static void note(const char *reason)
+{
+	int i;
+
+	for (i = 0; i < REASONS - 1 && reasons[i].count && strcmp(reasons[i].text, reason); i++)
+		;
+	reasons[i].count++;
+	snprintf(reasons[i].text, sizeof reasons[i].text, "%s", reason);
+}
+
+/* Reads what a small file says now; -1 if it cannot be read. */
+static int slurp(int fd, char *text, size_t size)
+{
+	ssize_t length = fd < 0 ? -1 : pread(fd, text, size - 1, 0);
+
+	text[length < 0 ? 0 : length] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return length < 0 ? -1 : 0;
+}
+
+/* Where a process is; -1 if it is gone. */
+static int where(int pid)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof path, "/proc/hpc/pids/%d/where", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), result = slurp(fd, text, sizeof text);
+
+	if (fd >= 0)
+		close(fd);
+	return result < 0 ? -1 : atoi(text);
+}
+
+/* Sends a process to the other side: 1 if it went, 0 if not, -1 if it is gone. */
+static int send(int pid, int from, char *reason, size_t size)
+{
+	char path[64];
+	const char *to = from ? "home\n" : node;
+
+	snprintf(path, sizeof path, "/proc/hpc/pids/%d/goto", pid);
+	int fd = open(path, O_RDWR | O_CLOEXEC), result = 1;
+
+	if (fd < 0)
+		return -1;
+	if (write(fd, to, strlen(to)) < 0) {
+		int error = errno;
+
+		result = error == ESRCH || error == ENOENT ? -1 : 0;
+		if (slurp(fd, reason, size) < 0 || !reason[0])
+			snprintf(reason, size, "%s", strerror(error));
+	}
+	close(fd);
+	return result;
+}
+
+static void move_children(int pid)
+{
+	char path[300], text[4096], reason[256];
+
+	snprintf(path, sizeof path, "/proc/%d/task", pid);
+	DIR *tasks = opendir(path);
+
+	if (!tasks)
+		return;
+	for (struct dirent *task; (task = readdir(tasks));) {
+		snprintf(path, sizeof path, "/proc/%d/task/%s/children", pid, task->d_name);
+		int fd = task->d_name[0] == '.' ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			continue;
+		if (slurp(fd, text, sizeof text) == 0) {
+			char *rest = text;
+
+			for (char *word; (word = strsep(&rest, " "));) {
+				int child = atoi(word), from = child ? where(child) : -1;
+
+				if (from >= 0 && send(child, from, reason, sizeof reason) == 1)
+					children_moved++;
+			}
+		}
+		close(fd);
+	}
+	closedir(tasks);
+}
+
+int main(int argc, char **argv)
+{
+	char to[32], reason[256];
+	sigset_t end;
+
+	if (argc < 4)
+		fail("usage: shuttle PID NODE MILLISECONDS [children]");
+	int pid = atoi(argv[1]);
+	long milliseconds = atol(argv[3]);
+	struct timespec pause = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
+
+	snprintf(to, sizeof to, "%s\n", argv[2]);
+	node = to;
+	/* Taken between moves only: a move that is asked for is waited for. */
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	CHECK(sigprocmask(SIG_BLOCK, &end, NULL) == 0);
+	do {
+		int from = where(pid), result = from < 0 ? -1 : send(pid, from, reason, sizeof reason);
+
+		if (result < 0)
+			break;
+		if (was_sent_away && !from)
+			came++;
+		was_sent_away = result ? !from : from;
+		if (result)
+			moved++;
+		else
+			note(reason);
+		if (argc > 4)
+			move_children(pid);
+	} while (sigtimedwait(&end, NULL, &pause) != SIGTERM);
+	printf("moved %ld\ncame %ld\n", moved, came);
+	for (int i = 0; i < REASONS && reasons[i].count; i++)
+		printf("refused %ld %s\n", reasons[i].count, reasons[i].text);
+	printf("children %ld\n", children_moved);
+	return 0;
+}
