@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
+ * `shuttle PID NODE` moves a process to a node, or `home`; if it does not go, the reason is printed.
+ *
  * `shuttle PID NODE MILLISECONDS [children]` moves a process, and with `children` those it has at the time, to a
  * node and home again, every so many milliseconds. On SIGTERM, or when the process is gone, it prints
  *
@@ -52,11 +54,10 @@ static int where(int pid)
 	return result < 0 ? -1 : atoi(text);
 }
 
-/* Sends a process to the other side: 1 if it went, 0 if not, -1 if it is gone. */
-static int send(int pid, int from, char *reason, size_t size)
+/* Sends a process somewhere: 1 if it went, 0 if not, -1 if it is gone. */
+static int send(int pid, const char *to, char *reason, size_t size)
 {
 	char path[64];
-	const char *to = from ? "home\n" : node;
 
 	snprintf(path, sizeof path, "/proc/hpc/pids/%d/goto", pid);
 	int fd = open(path, O_RDWR | O_CLOEXEC), result = 1;
@@ -95,7 +96,7 @@ static void move_children(int pid)
 			for (char *word; (word = strsep(&rest, " "));) {
 				int child = atoi(word), from = child ? where(child) : -1;
 
-				if (from >= 0 && send(child, from, reason, sizeof reason) == 1)
+				if (from >= 0 && send(child, from ? "home\n" : node, reason, sizeof reason) == 1)
 					children_moved++;
 			}
 		}
@@ -109,20 +110,28 @@ int main(int argc, char **argv)
 	char to[32], reason[256];
 	sigset_t end;
 
-	if (argc < 4)
-		fail("usage: shuttle PID NODE MILLISECONDS [children]");
+	if (argc < 3)
+		fail("usage: shuttle PID NODE [MILLISECONDS [children]]");
 	int pid = atoi(argv[1]);
-	long milliseconds = atol(argv[3]);
-	struct timespec pause = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
 
 	snprintf(to, sizeof to, "%s\n", argv[2]);
 	node = to;
+	if (argc == 3) {
+		int result = send(pid, node, reason, sizeof reason);
+
+		if (result < 1)
+			puts(result < 0 ? "it is gone" : reason);
+		return result < 1;
+	}
+	long milliseconds = atol(argv[3]);
+	struct timespec pause = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
+
 	/* Taken between moves only: a move that is asked for is waited for. */
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
 	CHECK(sigprocmask(SIG_BLOCK, &end, NULL) == 0);
 	do {
-		int from = where(pid), result = from < 0 ? -1 : send(pid, from, reason, sizeof reason);
+		int from = where(pid), result = from < 0 ? -1 : send(pid, from ? "home\n" : node, reason, sizeof reason);
 
 		if (result < 0)
 			break;

@@ -21,6 +21,7 @@
 //! | [`openmosix`] | what tests do with the module: load, join, migrate |
 //! | [`program`], [`snapshot`] | self-checking programs in a node; what `/proc` shows of one |
 //! | [`scenario`], [`scenarios`] | tests that run on a booted cluster |
+//! | [`semantics`] | what a process may do, feature by feature, at home, away and on the move |
 //! | [`demo`] | programs of the distribution that move, for the demo and as scenarios |
 //! | [`kernel_log`] | finds what a kernel complains about |
 //! | [`protocol`], [`client`] | the talk between harness and node agent |
@@ -44,6 +45,7 @@ pub mod protocol;
 pub mod qemu;
 pub mod scenario;
 pub mod scenarios;
+pub mod semantics;
 pub mod snapshot;
 pub mod switch;
 

@@ -7,28 +7,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{ensure, Result};
 
-use crate::Node;
+use crate::{Node, NodeId};
 
 /// Prints each part after a line `== name`. What counts time or memory use is left out.
-const SCRIPT: &str = r#"
-cd /proc/$PID || exit 1
-echo "== maps"; cat maps
-echo "== flags of mappings"; grep -E '^([0-9a-f]+-[0-9a-f]+|VmFlags)' smaps
-echo "== status"
-grep -E '^(Name|Umask|Tgid|Ngid|Pid|PPid|TracerPid|Uid|Gid|Groups|NStgid|NSpid|NSpgid|NSsid|Kthread|VmSize|VmLck|VmPin|VmData|VmStk|VmExe|VmLib|CoreDumping|THP_enabled|Threads|SigQ|SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt|Cap[A-Za-z]*|NoNewPrivs|Seccomp):' status
-echo "== limits"; cat limits
-echo "== command"; tr '\0' ' ' < cmdline; echo
-echo "== environment"; tr '\0' '\n' < environ
-echo "== name"; cat comm
-echo "== personality"; cat personality
-echo "== scheduling"; awk '{print $1, $4, $5, $6, $7, $18, $19, $20, $26, $27, $28, $45, $46, $47, $48, $49, $50, $51}' stat
-echo "== timer slack"; cat timerslack_ns
-echo "== cgroup"; cat cgroup
-echo "== places"; readlink cwd root exe
-echo "== namespaces"; for n in ns/*; do readlink $n; done
-echo "== auxiliary vector"; od -An -tx8 -v auxv
-echo "== files"; for f in fd/*; do echo "$f $(readlink $f)"; cat fdinfo/${f#fd/}; done
-"#;
+const LOOK: &str = "/programs/look";
 
 /// The parts, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +19,35 @@ pub struct Snapshot(BTreeMap<String, String>);
 impl Snapshot {
     /// Takes the state of a process of a node. The process should be waiting for something.
     pub fn take(node: &Node, pid: i32) -> Result<Snapshot> {
-        let output = node.shell(SCRIPT).env("PID", &pid.to_string()).run()?.expect_success()?;
+        Self::looking(node, &[LOOK, &pid.to_string()])
+    }
+
+    /// Takes what a host shows of a guest, by its home and its pid there: mappings and signals. Empty if there
+    /// is no such guest.
+    pub fn take_guest(host: &Node, home: NodeId, pid: i32) -> Result<Snapshot> {
+        Self::looking(host, &[LOOK, "guest", &home.to_string(), &pid.to_string()])
+    }
+
+    fn looking(node: &Node, command: &[&str]) -> Result<Snapshot> {
+        let output = node.command(command).run()?.expect_success()?;
         let text = String::from_utf8_lossy(&output.stdout);
         let parts = text.split("== ").filter_map(|part| part.split_once('\n'));
         Ok(Snapshot(parts.map(|(name, lines)| (name.to_string(), lines.to_string())).collect()))
+    }
+
+    /// One part, by its name; empty if there is none.
+    pub fn part(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// The same without some parts.
+    pub fn without(mut self, names: &[&str]) -> Snapshot {
+        self.0.retain(|name, _| !names.contains(&name.as_str()));
+        self
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The lines in which another one differs, `-` for what only this one has.
