@@ -26,6 +26,8 @@ pub(crate) struct Away {
     /// Forwarded calls so far, of all threads.
     pub(crate) calls: AtomicU64,
     requested: AtomicU32,
+    /// Its memory is its parent's, which waits in vfork.
+    borrows: bool,
     #[pin]
     inner: Mutex<Inner>,
     #[pin]
@@ -55,7 +57,7 @@ enum Phase {
 
 impl Away {
     /// For the current process.
-    pub(crate) fn new(own_node: u16, node: u16) -> Result<Arc<Away>> {
+    pub(crate) fn new(own_node: u16, node: u16, borrows: bool) -> Result<Arc<Away>> {
         let inner =
             Inner { members: KVec::new(), request: None, closed: false, arrived: 0, failed: false, phase: Phase::Out };
         Arc::pin_init(
@@ -65,6 +67,7 @@ impl Away {
                 node,
                 calls: AtomicU64::new(0),
                 requested: AtomicU32::new(0),
+                borrows,
                 inner <- new_mutex!(inner),
                 changed <- new_condvar!(),
             }),
@@ -108,6 +111,9 @@ impl Away {
             request.finish(Ok(()));
             return Ok(());
         }
+        if self.borrows {
+            return Err(Refusal::new(EBUSY, format_args!("it uses its parent's memory until it executes a program (vfork)")));
+        }
         {
             let mut inner = self.inner.lock();
             if inner.closed {
@@ -137,6 +143,11 @@ impl Away {
             let _ = t.interrupt();
         }
         Ok(())
+    }
+
+    /// Does it use its parent's memory until it executes a program?
+    pub(crate) fn borrows(&self) -> bool {
+        self.borrows
     }
 
     /// Has somebody asked?

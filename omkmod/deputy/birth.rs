@@ -49,6 +49,8 @@ impl Deputy {
         self.freshen()?;
         let (ax, flags) = if f.signals_seen != self.signals_sent.load(Ordering::Relaxed) {
             (ERESTARTNOINTR, 0)
+        } else if self.wanted() {
+            (ERESTARTNOINTR, reply_flag::COME_HOME)
         } else {
             self.make_child(&f)?
         };
@@ -96,7 +98,7 @@ impl Deputy {
             if self.signals_sent.load(Ordering::Relaxed) != sent {
                 return Ok((e, 0));
             }
-            if self.wanted() || task::traced() {
+            if self.wanted() {
                 return Ok((e, reply_flag::COME_HOME));
             }
         }
@@ -166,14 +168,13 @@ impl Newborn {
         let away = match self.away {
             Some(away) => away,
             None => {
-                let away = Away::new(self.own_node, self.node)?;
+                let away = Away::new(self.own_node, self.node, self.borrows)?;
                 c.add_away(away.clone())?;
                 away
             }
         };
         let deputy = Deputy::new(away, link)?;
         deputy.complete.store(false, Ordering::Relaxed);
-        deputy.borrows.store(self.borrows, Ordering::Relaxed);
         deputy.install_newborn()?;
         Ok(deputy)
     }

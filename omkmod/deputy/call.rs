@@ -45,6 +45,10 @@ impl Deputy {
         let ax = if call.signals_seen != self.signals_sent.load(Ordering::Relaxed) {
             // A signal is on its way to the guest: its handler runs before this call, as it would have at home.
             ERESTARTNOINTR
+        } else if self.wanted() {
+            // Nothing would interrupt it any more: it is made at home.
+            flags |= wire::reply_flag::COME_HOME;
+            ERESTARTNOINTR
         } else {
             let class = syscalls::refine(nr, args);
             match class {
@@ -56,7 +60,7 @@ impl Deputy {
                     }
                     e => e,
                 },
-                Class::Home if self.borrows.load(Ordering::Relaxed) && for_the_next_program(nr) => {
+                Class::Home if self.away.borrows() && for_the_next_program(nr) => {
                     self.execute(&regs, nr, &mut flags)?
                 }
                 Class::Forwarded | Class::Cached | Class::Memory | Class::Signal | Class::Exit | Class::Restart => {
@@ -170,7 +174,7 @@ impl Deputy {
             if !is_restart(ax) || self.signals_sent.load(Ordering::Relaxed) != sent {
                 return Ok(ax);
             }
-            if self.wanted() || task::traced() {
+            if self.wanted() {
                 *flags |= wire::reply_flag::COME_HOME;
                 return Ok(ax);
             }
@@ -206,7 +210,7 @@ impl Deputy {
                 return Ok(ax);
             }
             task::restore_mask();
-            if self.wanted() || task::traced() {
+            if self.wanted() {
                 // Interrupted only in order to move: it comes home and its own kernel restarts the call.
                 *flags |= wire::reply_flag::COME_HOME;
                 return Ok(ax);

@@ -43,8 +43,6 @@ pub(crate) struct Deputy {
     broken: AtomicBool,
     /// The other half exists. A newborn's link is closed before that when there is none.
     complete: AtomicBool,
-    /// A child that uses its parent's memory until it executes a program.
-    borrows: AtomicBool,
 }
 
 /// Buffers that are used again and again.
@@ -88,7 +86,6 @@ impl Deputy {
                 ahead: (AtomicU64::new(0), AtomicU64::new(0)),
                 broken: AtomicBool::new(false),
                 complete: AtomicBool::new(true),
-                borrows: AtomicBool::new(false),
             },
             GFP_KERNEL,
         )?)
@@ -131,8 +128,9 @@ impl Deputy {
         self.link.with(|l| l.send(Kind::Go, &[]))?
     }
 
+    /// Shall it come home?
     fn wanted(&self) -> bool {
-        self.away.wanted()
+        (self.away.wanted() || task::traced()) && !self.away.borrows()
     }
 
     /// The task's whole life while it is away.
@@ -151,13 +149,13 @@ impl Deputy {
                 Ok(false) => {}
                 Err(e) => return End::Lost(e),
             }
-            if (self.wanted() || task::traced()) && !asked_home {
+            if self.wanted() && !asked_home {
                 asked_home = true;
                 if let Err(e) = self.say(Kind::ComeHome, &[]) {
                     return End::Lost(e);
                 }
             }
-            if !self.wanted() && !task::traced() {
+            if !self.wanted() {
                 asked_home = false;
             }
             if task::signal_pending() {

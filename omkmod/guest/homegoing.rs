@@ -37,7 +37,11 @@ impl Guest {
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             match frame.kind {
-                Kind::HomeOk => return Ok(true),
+                Kind::HomeOk => {
+                    // The end of one is the end of all, and home may not have heard all of them yet.
+                    let _ = self.company.disperse();
+                    return Ok(true);
+                }
                 Kind::HomeFailed => {
                     thread.requeue();
                     for s in held.iter() {

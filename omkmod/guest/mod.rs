@@ -153,7 +153,14 @@ impl Guest {
         if on && self.ended.load(Ordering::Relaxed) {
             return;
         }
-        let _ = self.link.with(|l| l.socket().listen_ear(on));
+        let more = self.link.with(|l| {
+            l.socket().listen_ear(on);
+            l.readable()
+        });
+        // What has been read ahead makes no sound any more.
+        if on && more == Ok(true) {
+            self.kick.now();
+        }
     }
 
     fn say(&self, kind: Kind, parts: &[&[u8]]) -> Result {
@@ -282,6 +289,9 @@ impl Guest {
             // A fault that would kill the guest here belongs home.
             if task::fault_pending() {
                 self.wishing.store(true, Ordering::Relaxed);
+            }
+            if self.borrows.load(Ordering::Relaxed) {
+                return Ok(());
             }
             if self.wishing.swap(false, Ordering::AcqRel) && !self.leaving.load(Ordering::Relaxed) {
                 if self.company.alone() {

@@ -240,7 +240,7 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     await_kind(&mut link, Kind::Ready, to)?;
 
     // What can fail at home, before anything is given up.
-    let away = Away::new(m.own_id(), to)?;
+    let away = Away::new(m.own_id(), to, false)?;
     drop(thread);
     let deputy = Deputy::new(away.clone(), link)?;
     c.add_away(away.clone())?;
