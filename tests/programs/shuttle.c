@@ -2,8 +2,9 @@
 /*
  * `shuttle PID NODE` moves a process to a node, or `home`; if it does not go, the reason is printed.
  *
- * `shuttle PID NODE MILLISECONDS [children]` moves a process, and with `children` those it has at the time, to a
- * node and home again, every so many milliseconds. On SIGTERM, or when the process is gone, it prints
+ * `shuttle PID NODE MILLISECONDS COUNT [children]` moves a process, and with `children` those it has at the time,
+ * to a node and home again, every so many milliseconds, so many times. Then, or on SIGTERM, or when the process is
+ * gone, it prints
  *
  *     moved N              how often the process moved, in both directions
  *     came N               how often it was found at home and had not been sent there
@@ -110,8 +111,8 @@ int main(int argc, char **argv)
 	char to[32], reason[256];
 	sigset_t end;
 
-	if (argc < 3)
-		fail("usage: shuttle PID NODE [MILLISECONDS [children]]");
+	if (argc != 3 && argc != 5 && argc != 6)
+		fail("usage: shuttle PID NODE [MILLISECONDS COUNT [children]]");
 	int pid = atoi(argv[1]);
 
 	snprintf(to, sizeof to, "%s\n", argv[2]);
@@ -123,7 +124,7 @@ int main(int argc, char **argv)
 			puts(result < 0 ? "it is gone" : reason);
 		return result < 1;
 	}
-	long milliseconds = atol(argv[3]);
+	long milliseconds = atol(argv[3]), left = atol(argv[4]);
 	struct timespec pause = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
 
 	/* Taken between moves only: a move that is asked for is waited for. */
@@ -142,9 +143,9 @@ int main(int argc, char **argv)
 			moved++;
 		else
 			note(reason);
-		if (argc > 4)
+		if (argc > 5)
 			move_children(pid);
-	} while (sigtimedwait(&end, NULL, &pause) != SIGTERM);
+	} while (sigtimedwait(&end, NULL, &pause) != SIGTERM && --left > 0);
 	printf("moved %ld\ncame %ld\n", moved, came);
 	for (int i = 0; i < REASONS && reasons[i].count; i++)
 		printf("refused %ld %s\n", reasons[i].count, reasons[i].text);

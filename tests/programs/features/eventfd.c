@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* files: eventfd: counter and semaphore modes, between processes */
 #include "feature.h"
-#include <poll.h>
 #include <sys/eventfd.h>
 
 int main(int argc, char **argv)

@@ -35,7 +35,8 @@ int main(int argc, char **argv)
 	CHECK(fd >= 0 && write(fd, script, sizeof script - 1) == sizeof script - 1 && close(fd) == 0);
 	ready();
 	do {
-		for (int by_descriptor = 0; by_descriptor < 2; by_descriptor++) {
+		/* The interpreter opens it as /dev/fd/N. */
+		for (int by_descriptor = 0; by_descriptor < 1 + !access("/dev/fd", F_OK); by_descriptor++) {
 			pid_t child = start(out[1], by_descriptor);
 
 			if (!by_descriptor)

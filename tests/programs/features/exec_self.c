@@ -39,8 +39,6 @@ static void set_up(void)
 
 int main(int argc, char **argv)
 {
-	char rounds[16], milliseconds[16], state[64];
-
 	begin(argc, argv);
 	if (run.round == 0) {
 		set_up();
@@ -54,12 +52,6 @@ int main(int argc, char **argv)
 	CHECK(write(50, "0123456789", 10) == 10);
 	CHECK(dup3(50, 51, O_CLOEXEC) == 51);
 	handle(SIGUSR2, handler, 0);
-	snprintf(rounds, sizeof rounds, "-r%ld", run.rounds);
-	snprintf(milliseconds, sizeof milliseconds, "-t%ld", run.milliseconds);
-	snprintf(state, sizeof state, "-c%ld:%ld:%ld", run.round, run.points, run.begun);
-	if (run.stops)
-		execl(self(), argv[0], rounds, state, NULL);
-	else
-		execl(self(), argv[0], rounds, milliseconds, state, NULL);
+	execv(self(), same_again(argv[0]));
 	fail("exec");
 }

@@ -9,6 +9,20 @@ static int lock(int fd, int command, int type, off_t start, off_t length)
 	return fcntl(fd, command, &lock);
 }
 
+/* Whether a process waits for a lock, as /proc/locks shows it. */
+static int waits_for_lock(pid_t pid)
+{
+	char line[256];
+	int owner, found = 0;
+	FILE *locks = fopen("/proc/locks", "r");
+
+	CHECK(locks);
+	while (fgets(line, sizeof line, locks))
+		found |= sscanf(line, "%*d: -> POSIX %*s %*s %d", &owner) == 1 && owner == pid;
+	CHECK(fclose(locks) == 0);
+	return found;
+}
+
 int main(int argc, char **argv)
 {
 	int fd = nameless_file(), there[2], back[2];
@@ -40,8 +54,7 @@ int main(int argc, char **argv)
 		}
 		CHECK(hear(back[0]) == 'x');
 		point();
-		nap(3);
-		/* The child waits for us. */
+		AWAIT(waits_for_lock(child));
 		CHECK(lock(fd, F_SETLKW, F_WRLCK, 400, 10) == -1 && errno == EDEADLK);
 		CHECK(lock(fd, F_SETLK, F_UNLCK, 100, 50) == 0 && hear(back[0]) == 'y');
 		tell(there[1], 'x');

@@ -3,18 +3,20 @@
  * What the feature programs share. Each does one thing that a process may do, and checks itself that it
  * works, wherever the process is and however it is moved. It is run as
  *
- *     PROGRAM [-r ROUNDS] [-t MILLISECONDS]
+ *     PROGRAM [-r ROUNDS] [-t MILLISECONDS | -u]
  *
  * and says, a line each:
  *
  *     ready         it is set up
  *     point N       a moment worth a move; it goes on when it gets a line, or at end of file
+ *     busy N        the same, but what /proc shows of it may change meanwhile
  *     end           nothing is left but the verdict; it goes on as above
  *     PASS          exit status 0
  *     FAIL: reason  exit status 1
  *     SKIP: reason  exit status 77: this machine does not have what is to be shown
  *
- * With -t it does not stop at its points, and repeats its rounds for at least that time.
+ * With -t it does not stop at its points, and repeats its rounds for at least that time; with -u, until it gets
+ * a line.
  *
  * The comment at the top of a program, `GROUP: what it does`, is its line in docs/semantics.md.
  */
@@ -26,6 +28,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -44,11 +47,11 @@
 static struct {
 	/* What was asked for. */
 	long rounds, milliseconds;
-	int stops;
+	int stops, until_told;
 	/* How far it is. */
 	long round, points;
 	int64_t begun;
-} run = { 3, 0, 1, 0, 0, 0 };
+} run = { 3, 0, 1, 0, 0, 0, 0 };
 
 /* Printed with one write and without stdio's buffer, which a child would have a copy of. */
 __attribute__((format(printf, 1, 2)))
@@ -109,11 +112,12 @@ static void begin(int argc, char **argv)
 	int option;
 
 	run.begun = now();
-	while ((option = getopt(argc, argv, "+r:t:c:")) != -1) {
+	while ((option = getopt(argc, argv, "+r:t:uc:")) != -1) {
 		switch (option) {
 		case 'r': run.rounds = atol(optarg); break;
 		case 't': run.milliseconds = atol(optarg); run.stops = 0; break;
-		/* How far it was before it executed itself, see `carried`. */
+		case 'u': run.until_told = 1; run.stops = 0; break;
+		/* How far it was before it executed itself, see `same_again`. */
 		case 'c': CHECK(sscanf(optarg, "%ld:%ld:%ld", &run.round, &run.points, &run.begun) == 3); break;
 		default: _exit(2);
 		}
@@ -136,21 +140,59 @@ static void await_line(void)
 	CHECK(got >= 0);
 }
 
-/* A moment worth a move. */
-UNUSED static void point(void)
+static void stop_here(const char *kind)
 {
 	run.points++;
 	if (run.stops) {
-		say("point %ld", run.points);
+		say("%s %ld", kind, run.points);
 		await_line();
 	}
+}
+
+/* A moment worth a move, at which everything stands still. */
+UNUSED static void point(void)
+{
+	stop_here("point");
+}
+
+/* A moment worth a move, at which other threads work or signals come. */
+UNUSED static void busy_point(void)
+{
+	stop_here("busy");
 }
 
 /* Whether there is another round. */
 UNUSED static int again(void)
 {
+	struct pollfd input = { .fd = 0, .events = POLLIN };
+	int told;
+
 	run.round++;
-	return run.round < run.rounds || now() - run.begun < run.milliseconds * 1000000;
+	if (!run.until_told)
+		return run.round < run.rounds || now() - run.begun < run.milliseconds * 1000000;
+	do
+		told = poll(&input, 1, 0);
+	while (told == -1 && errno == EINTR);
+	CHECK(told >= 0);
+	if (told)
+		await_line();
+	return !told;
+}
+
+/* The arguments with which a program goes on where it is when it executes itself. */
+UNUSED static char **same_again(char *name)
+{
+	static char rounds[24], time[24], state[80];
+	static char *arguments[5];
+
+	snprintf(rounds, sizeof rounds, "-r%ld", run.rounds);
+	snprintf(time, sizeof time, run.until_told ? "-u" : "-t%ld", run.milliseconds);
+	snprintf(state, sizeof state, "-c%ld:%ld:%ld", run.round, run.points, run.begun);
+	arguments[0] = name;
+	arguments[1] = rounds;
+	arguments[2] = state;
+	arguments[3] = run.stops ? NULL : time;
+	return arguments;
 }
 
 /* The end of `main`, for its return value. */

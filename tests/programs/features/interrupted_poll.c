@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* signals: poll, select, epoll_wait and sem waits interrupted by a handler say EINTR; those by a move do not */
 #include "feature.h"
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/time.h>

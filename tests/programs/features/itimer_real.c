@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 		/* Computing, calling and waiting by turns. */
 		while (count < 3)
 			burn(1);
-		point();
+		busy_point();
 		while (count < 6)
 			getppid();
 		while (count < 9)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* timers: sleeps last as long as was asked for: nanosleep, clock_nanosleep relative and absolute, usleep, poll */
 #include "feature.h"
-#include <poll.h>
 
 #define LENGTH 60000000
 

@@ -2,7 +2,6 @@
 /* life: pidfds: poll, waitid(P_PIDFD), pidfd_send_signal, pidfd_getfd, CLONE_PIDFD */
 #include "feature.h"
 #include <linux/sched.h>
-#include <poll.h>
 
 #ifndef P_PIDFD
 #define P_PIDFD 3

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* files: pipes: contents, capacity, end of file, packets, non-blocking */
 #include "feature.h"
-#include <poll.h>
 
 #define SIZE 50000
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* signals: ppoll, pselect and epoll_pwait change the mask only while they wait */
 #include "feature.h"
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* files: pseudo-terminals: lines, echo, raw mode, window size, packet of control characters, hang-up */
 #include "feature.h"
-#include <poll.h>
 #include <pty.h>
 #include <sys/ioctl.h>
 #include <termios.h>

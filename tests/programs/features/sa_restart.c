@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 		CHECK(read(ends[0], &byte, 1) == 1 && count >= 3);
 		expect(3, end_child);
 		CHECK(waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGTERM && count >= 3);
-		point();
+		busy_point();
 		/* A full pipe. */
 		CHECK(fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
 		while (write(ends[1], block_of_bytes, PAGE) > 0)

@@ -16,6 +16,22 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	siglongjmp(after, 1);
 }
 
+/* The code of a floating-point division by zero; 0 if it does no harm: not every emulator is exact here. */
+static int floating_fault(void)
+{
+	volatile double nothing = 0, x = 1;
+
+	seen = code = 0;
+	if (!sigsetjmp(after, 1)) {
+		feclearexcept(FE_ALL_EXCEPT);
+		CHECK(feenableexcept(FE_DIVBYZERO) >= 0);
+		x /= nothing;
+	}
+	fesetenv(FE_DFL_ENV);
+	CHECK(code == 0 || seen == SIGFPE);
+	return code;
+}
+
 int main(int argc, char **argv)
 {
 	static const int signals[] = { SIGFPE, SIGILL, SIGTRAP, SIGBUS };
@@ -28,10 +44,12 @@ int main(int argc, char **argv)
 	char *beyond = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 
 	CHECK(beyond != MAP_FAILED);
+	int expected = floating_fault();
+
+	CHECK(expected == 0 || expected == FPE_FLTDIV);
 	ready();
 	do {
 		volatile int zero = 0, one = 1;
-		volatile double nothing = 0, x = 1;
 
 		if (!sigsetjmp(after, 1)) {
 			one /= zero;
@@ -39,14 +57,7 @@ int main(int argc, char **argv)
 		}
 		CHECK(seen == SIGFPE && code == FPE_INTDIV);
 		point();
-		if (!sigsetjmp(after, 1)) {
-			feclearexcept(FE_ALL_EXCEPT);
-			CHECK(feenableexcept(FE_DIVBYZERO) >= 0);
-			x /= nothing;
-			fail("divided: %f", x);
-		}
-		CHECK(seen == SIGFPE && code == FPE_FLTDIV);
-		fesetenv(FE_DFL_ENV);
+		CHECK(floating_fault() == expected);
 		if (!sigsetjmp(after, 1)) {
 			asm volatile("ud2");
 			fail("ud2");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* signals: signalfd: signals are read from a descriptor, polled for, with sender and value */
 #include "feature.h"
-#include <poll.h>
 #include <sys/signalfd.h>
 
 int main(int argc, char **argv)

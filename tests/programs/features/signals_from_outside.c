@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 			while (ordinary < i)
 				burn(1);
 			if (i == STORM / 20)
-				point();
+				busy_point();
 			tell(there[1], 'x');
 		}
 		CHECK(exit_of(child) == 0);

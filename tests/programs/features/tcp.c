@@ -3,7 +3,6 @@
 #include "feature.h"
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #define SIZE 200000

@@ -2,7 +2,6 @@
 /* threads: system calls of several threads in flight at once: read, poll, sleep, futex, wait, accept */
 #include "feature.h"
 #include <linux/futex.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>

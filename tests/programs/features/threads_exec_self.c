@@ -3,7 +3,7 @@
 #include "feature.h"
 #include <pthread.h>
 
-static char **arguments;
+static char *name;
 
 static void *idle(void *argument)
 {
@@ -14,21 +14,20 @@ static void *idle(void *argument)
 
 static void *execute(void *argument)
 {
-	execv(self(), arguments);
+	execv(self(), same_again(name));
 	fail("exec");
 	return argument;
 }
 
 int main(int argc, char **argv)
 {
-	char rounds[24], state[64], milliseconds[24], parent[16];
-	char *next[] = { argv[0], rounds, state, milliseconds, NULL };
+	char number[16];
 	pthread_t thread;
 
 	begin(argc, argv);
 	if (run.round == 0) {
-		snprintf(parent, sizeof parent, "%d", getpid());
-		CHECK(setenv("OLD_PID", parent, 1) == 0);
+		snprintf(number, sizeof number, "%d", getpid());
+		CHECK(setenv("OLD_PID", number, 1) == 0);
 		ready();
 	}
 	CHECK(getpid() == atoi(getenv("OLD_PID")) && gettid() == getpid());
@@ -36,12 +35,7 @@ int main(int argc, char **argv)
 	point();
 	if (!again())
 		return pass();
-	snprintf(rounds, sizeof rounds, "-r%ld", run.rounds);
-	snprintf(state, sizeof state, "-c%ld:%ld:%ld", run.round, run.points, run.begun);
-	snprintf(milliseconds, sizeof milliseconds, "-t%ld", run.milliseconds);
-	if (run.stops)
-		next[3] = NULL;
-	arguments = next;
+	name = argv[0];
 	CHECK_0(pthread_create(&thread, NULL, execute, NULL));
 	idle(NULL);
 }

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 	do {
 		for (long i = 0; i < THREADS; i++)
 			CHECK_0(pthread_create(&threads[i], NULL, work, (void *)(i + 1)));
-		point();
+		busy_point();
 		for (int i = 0; i < THREADS; i++)
 			CHECK_0(pthread_join(threads[i], NULL));
 	} while (again());

@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 		point();
 		for (int i = 0; i < PAIRS; i++)
 			CHECK_0(pthread_create(&threads[PAIRS + i], NULL, produce, NULL));
-		point();
+		busy_point();
 		for (int i = 0; i < 2 * PAIRS; i++)
 			CHECK_0(pthread_join(threads[i], NULL));
 		CHECK(in == PAIRS * EACH && out == in && sum == PAIRS * EACH * (EACH + 1) / 2);

@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 		long ticks = 0;
 
 		CHECK(timer_settime(silent, 0, &once, NULL) == 0 && timer_settime(timer, 0, &often, NULL) == 0);
-		point();
+		busy_point();
 		nap(40);
 		while (ticks < 12) {
 			CHECK(sigtimedwait(&set, &info, &long_time) == SIGUSR1 && info.si_code == SI_TIMER);

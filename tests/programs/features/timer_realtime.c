@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 
 		count = 0;
 		CHECK(timer_settime(timer, 0, &once, NULL) == 0);
-		point();
+		busy_point();
 		AWAIT(count == 1);
 		CHECK(value == 8086 && code == SI_TIMER && timer_getoverrun(timer) >= 0);
 		CHECK(clock_gettime(CLOCK_REALTIME, &time) == 0);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* timers: timerfd: expirations are counted, polled for, cancelled; absolute times */
 #include "feature.h"
-#include <poll.h>
 #include <sys/timerfd.h>
 
 int main(int argc, char **argv)

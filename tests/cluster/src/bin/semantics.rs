@@ -13,7 +13,7 @@ use anyhow::{ensure, Context, Result};
 use clap::Parser;
 use cluster::{
     artifacts,
-    semantics::{self, document, Cell, Feature, Verdict, Way},
+    semantics::{self, document, Cell, Feature, Outcome, Verdict, Way},
 };
 
 /// Runs each feature program at home, started away, moved at the points it announces, and moved to and fro, on
@@ -74,14 +74,18 @@ fn execute(arguments: &Arguments) -> Result<bool> {
     // Logs of former runs only confuse.
     let _ = fs::remove_dir_all(&arguments.logs);
     let started = Instant::now();
-    let cells = semantics::run(&features, &ways, !arguments.leave_children, &arguments.logs, &mut show)?;
+    let Outcome { cells, complaints } =
+        semantics::run(&features, &ways, !arguments.leave_children, &arguments.logs, &mut show)?;
+    for complaint in &complaints {
+        println!("complaint {complaint}");
+    }
     summarise(&cells, started.elapsed());
     if arguments.write_docs {
         let path = artifacts::project().join("docs/semantics.md");
         fs::write(&path, document::write(&features, &cells))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(!cells.iter().any(|cell| matches!(cell.verdict, Verdict::Failed(_))))
+    Ok(complaints.is_empty() && !cells.iter().any(|cell| matches!(cell.verdict, Verdict::Failed(_))))
 }
 
 fn ways(letters: Option<&str>) -> Result<Vec<Way>> {

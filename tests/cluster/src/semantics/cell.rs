@@ -4,10 +4,11 @@
 
 use std::{
     sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use nix::sys::signal::Signal;
 
 use super::{state, Feature, Verdict, Way};
@@ -19,9 +20,11 @@ use crate::{
 
 /// How long a program may take in all, on a machine that has other things to do.
 const LIFE: Duration = Duration::from_secs(60);
-/// How long one that is moved to and fro works at least, and how often it is moved.
-const LASTING_MS: &str = "1500";
+/// How long one move may take, and how long a program takes to end when it has said so.
+const PROMPT: Duration = Duration::from_secs(30);
+/// How often one is moved that goes to and fro, in milliseconds, and how many times: in the end it is away.
 const INTERVAL_MS: &str = "200";
+const TIMES: &str = "7";
 
 /// The exit status of a program that has nothing to show here.
 const SKIPPED: Status = Status::Code(77);
@@ -38,7 +41,11 @@ pub(super) struct Stage<'a> {
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
     Ready,
-    Point(u32),
+    Point {
+        number: u32,
+        /// It stands still meanwhile.
+        still: bool,
+    },
     End,
     Passed,
     Failed(String),
@@ -48,13 +55,17 @@ enum Said {
 
 impl Said {
     fn parse(line: &str) -> Said {
-        let number = || line.strip_prefix("point ")?.parse().ok();
+        let point = || {
+            let (kind, number) = line.split_once(' ')?;
+            let number = number.parse().ok()?;
+            matches!(kind, "point" | "busy").then_some(Said::Point { number, still: kind == "point" })
+        };
         match line {
             "ready" => Said::Ready,
             "end" => Said::End,
             "PASS" => Said::Passed,
-            _ => match (number(), line.split_once(": ")) {
-                (Some(number), _) => Said::Point(number),
+            _ => match (point(), line.split_once(": ")) {
+                (Some(point), _) => point,
                 (None, Some(("FAIL", reason))) => Said::Failed(reason.into()),
                 (None, Some(("SKIP", reason))) => Said::Skipped(reason.into()),
                 _ => Said::Other(line.into()),
@@ -66,9 +77,13 @@ impl Said {
 /// A running program.
 struct Play<'a> {
     stage: &'a Stage<'a>,
+    name: String,
     process: Process,
     lines: Receiver<String>,
     deadline: Instant,
+    /// Moves it to and fro; when it has ended, the program is told to end too.
+    shuttle: Option<Process>,
+    told: bool,
     /// What it said of its end before it ended.
     verdict: Option<Said>,
     /// Why it was not where it was to be.
@@ -76,88 +91,34 @@ struct Play<'a> {
 }
 
 pub(super) fn run(stage: &Stage, feature: &Feature, way: Way) -> Verdict {
-    let result = match way {
-        Way::AtHome => at_home(stage, feature),
-        Way::StartedAway => started_away(stage, feature),
-        Way::MovedAtPoints => moved_at_points(stage, feature),
-        Way::ToAndFro => to_and_fro(stage, feature),
+    attempt(stage, feature, way).unwrap_or_else(|error| Verdict::Failed(format!("{error:#}")))
+}
+
+fn attempt(stage: &Stage, feature: &Feature, way: Way) -> Result<Verdict> {
+    let positions = [stage.home.log_position()?, stage.host.log_position()?];
+    let host = stage.host.id().to_string();
+    let mosrun = ["/usr/sbin/omctl", "mosrun", &host];
+    let (by, options) = match way {
+        Way::AtHome => (&[][..], &["-t", "0"][..]),
+        Way::StartedAway => (&mosrun[..], &["-t", "0"][..]),
+        Way::MovedAtPoints => (&[][..], &[][..]),
+        Way::ToAndFro => (&[][..], &["-u"][..]),
     };
-    result.unwrap_or_else(|error| Verdict::Failed(format!("{error:#}")))
-}
-
-fn at_home(stage: &Stage, feature: &Feature) -> Result<Verdict> {
-    let mut play = Play::start(stage, &[], feature, &["-t", "0"])?;
-    while let Some(said) = play.listen()? {
-        if said == Said::End {
-            play.go_on()?;
-        }
-    }
-    play.verdict()
-}
-
-fn started_away(stage: &Stage, feature: &Feature) -> Result<Verdict> {
-    let position = stage.home.log_position()?;
-    let mosrun = ["/usr/sbin/omctl", "mosrun", &stage.host.id().to_string()];
-    let mut play = Play::start(stage, &mosrun, feature, &["-t", "0"])?;
-    while let Some(said) = play.listen()? {
-        if said == Said::End {
-            play.look_back_at_start(position)?;
-            play.go_on()?;
-        }
-    }
-    play.verdict()
-}
-
-/// At each point it goes to the other side, and at the first there and back and there again, with looks at its
-/// state in between.
-fn moved_at_points(stage: &Stage, feature: &Feature) -> Result<Verdict> {
-    let mut play = Play::start(stage, &[], feature, &[])?;
-    let mut expected = 0;
-    while let Some(said) = play.listen()? {
-        match said {
-            Said::Point(number) => {
-                play.expect_at(expected)?;
-                match number {
-                    1 => play.move_and_compare()?,
-                    2 if play.place()? != 0 => play.go_home_and_compare()?,
-                    _ => play.go_to_other_side()?,
-                }
-                expected = play.place()?;
-                play.go_on()?;
-            }
-            Said::End => {
-                play.expect_at(expected)?;
-                play.go_on()?;
-            }
-            _ => {}
-        }
-    }
-    play.verdict()
-}
-
-fn to_and_fro(stage: &Stage, feature: &Feature) -> Result<Verdict> {
-    let mut play = Play::start(stage, &[], feature, &["-t", LASTING_MS])?;
-    let pid = play.process.pid().to_string();
-    let mut shuttle = None;
-    while let Some(said) = play.listen()? {
-        match said {
-            Said::Ready => {
-                let host = stage.host.id().to_string();
-                let mut command = vec!["/programs/shuttle", &pid, &host, INTERVAL_MS];
-                command.extend(stage.children.then_some("children"));
-                shuttle = Some(stage.home.command(&command).time_limit(LIFE).spawn()?);
-            }
-            Said::End => {
-                let shuttle = shuttle.take().context("it was not ready before its end")?;
-                shuttle.signal(Signal::SIGTERM)?;
-                let output = shuttle.wait()?.expect_success()?.text();
-                play.reasons.extend(reasons_of_shuttle(&output)?);
-                play.go_on()?;
-            }
-            _ => {}
-        }
-    }
-    play.verdict()
+    let mut play = Play::start(stage, by, feature, options)?;
+    let result = match way {
+        Way::AtHome => play.at_home(),
+        Way::StartedAway => play.started_away(positions[0]),
+        Way::MovedAtPoints => play.moved_at_points(),
+        Way::ToAndFro => play.to_and_fro(),
+    };
+    let verdict = match result.and_then(|()| play.verdict()) {
+        Ok(Verdict::Failed(why)) => why,
+        Ok(verdict) => return Ok(verdict),
+        Err(error) => format!("{error:#}"),
+    };
+    play.kill()?;
+    let messages = play.messages(positions)?;
+    Ok(Verdict::Failed([verdict].into_iter().chain(messages).collect::<Vec<_>>().join("\n")))
 }
 
 /// What kept a process at home, by the report of `shuttle`.
@@ -185,15 +146,28 @@ fn plain(reason: &str) -> String {
     reason.strip_prefix("it cannot leave: ").unwrap_or(reason).trim().into()
 }
 
+/// Waits for the end of a program, and says what it printed; kills it when it takes too long. (Without the dump of
+/// all tasks that `Process::wait` makes then: other programs run on the node.)
+fn finish(process: &Process, limit: Duration) -> Result<(Status, String)> {
+    let deadline = Instant::now() + crate::patient(limit);
+    loop {
+        if let Some(status) = process.status() {
+            return Ok((status, process.stdout_so_far()));
+        }
+        ensure!(process.node().is_running(), "node {} is gone", process.node().id());
+        if Instant::now() > deadline {
+            process.signal_group(Signal::SIGKILL)?;
+            bail!("not done after {limit:?}");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 impl<'a> Play<'a> {
-    fn start(
-        stage: &'a Stage<'a>,
-        by: &[&str],
-        feature: &Feature,
-        options: &[&str],
-    ) -> Result<Play<'a>> {
+    fn start(stage: &'a Stage<'a>, by: &[&str], feature: &Feature, options: &[&str]) -> Result<Play<'a>> {
         let path = format!("/programs/features/{}", feature.name);
-        let words: Vec<&str> = by.iter().copied().chain([path.as_str()]).chain(options.iter().copied()).collect();
+        let words: Vec<&str> =
+            by.iter().copied().chain([path.as_str()]).chain(options.iter().copied()).collect();
         let (sender, lines) = mpsc::channel();
         let mut text = String::new();
         let listener = move |stream, data: &[u8]| {
@@ -206,15 +180,100 @@ impl<'a> Play<'a> {
                 }
             }
         };
-        let command = stage.home.command(&words).piped_input().time_limit(LIFE).listen(listener);
+        let command = stage.home.command(&words).piped_input().time_limit(2 * LIFE).listen(listener);
         let process = command.spawn()?;
         let deadline = Instant::now() + crate::patient(LIFE);
-        Ok(Play { stage, process, lines, deadline, verdict: None, reasons: Vec::new() })
+        Ok(Play {
+            stage,
+            name: feature.name.clone(),
+            process,
+            lines,
+            deadline,
+            shuttle: None,
+            told: false,
+            verdict: None,
+            reasons: Vec::new(),
+        })
+    }
+
+    fn at_home(&mut self) -> Result<()> {
+        while let Some(said) = self.listen()? {
+            if said == Said::End {
+                self.go_on()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// With the place in the kernel log from which on its move is told.
+    fn started_away(&mut self, position: u64) -> Result<()> {
+        while let Some(said) = self.listen()? {
+            if said == Said::End {
+                self.look_back_at_start(position)?;
+                self.go_on()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// At each point it goes to the other side, and at the first there and back and there again, with looks at
+    /// its state in between.
+    fn moved_at_points(&mut self) -> Result<()> {
+        let mut expected = 0;
+        while let Some(said) = self.listen()? {
+            match said {
+                Said::Point { number, still } => {
+                    self.expect_at(expected)?;
+                    match number {
+                        1 => self.move_and_compare(still)?,
+                        2 if still && self.place()? != 0 => self.go_home_and_compare()?,
+                        _ => self.go_to_other_side()?,
+                    }
+                    expected = self.place()?;
+                    self.go_on()?;
+                }
+                Said::End => {
+                    self.expect_at(expected)?;
+                    self.go_on()?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn to_and_fro(&mut self) -> Result<()> {
+        while let Some(said) = self.listen()? {
+            match said {
+                Said::Ready => {
+                    let (pid, host) = (self.pid().to_string(), self.stage.host.id().to_string());
+                    let mut command = vec!["/programs/shuttle", &pid, &host, INTERVAL_MS, TIMES];
+                    command.extend(self.stage.children.then_some("children"));
+                    self.shuttle = Some(self.stage.home.command(&command).time_limit(2 * LIFE).spawn()?);
+                }
+                Said::End => {
+                    let shuttle = self.shuttle.as_ref().context("it was not ready before its end")?;
+                    if shuttle.status().is_none() {
+                        shuttle.signal(Signal::SIGTERM)?;
+                    }
+                    let (status, output) = finish(shuttle, PROMPT).context("moving it to and fro")?;
+                    ensure!(status.success(), "moving it to and fro: {status}");
+                    self.reasons.extend(reasons_of_shuttle(&output)?);
+                    self.go_on()?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// What it says next, except its verdict, which is kept; nothing when it has ended.
     fn listen(&mut self) -> Result<Option<Said>> {
         loop {
+            if !self.told && self.shuttle.as_ref().is_some_and(|shuttle| shuttle.status().is_some()) {
+                self.told = true;
+                self.go_on()?;
+            }
             let line = match self.lines.recv_timeout(Duration::from_millis(20)) {
                 Ok(line) => line,
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
@@ -226,7 +285,7 @@ impl<'a> Play<'a> {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) if Instant::now() < self.deadline => continue,
-                Err(RecvTimeoutError::Timeout) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => bail!("it does not go on{}", self.stacks()),
             };
             match Said::parse(&line) {
                 // The first to fail knows best.
@@ -277,11 +336,15 @@ impl<'a> Play<'a> {
     /// Moves it; if it does not go, notes why and says `false`.
     fn go(&mut self, to: Destination) -> Result<bool> {
         let words = ["/programs/shuttle", &self.pid().to_string(), &to.to_string()];
-        let output = self.stage.home.command(&words).time_limit(LIFE).run()?;
-        match output.status {
+        let moving = self.stage.home.command(&words).time_limit(2 * LIFE).spawn()?;
+        let (status, output) = match finish(&moving, PROMPT) {
+            Ok(done) => done,
+            Err(error) => bail!("moving it to {to}: {error:#}{}", self.stacks()),
+        };
+        match status {
             Status::Code(0) => return Ok(true),
-            Status::Code(1) => self.note(plain(&output.text())),
-            _ => return Err(output.expect_success().err().context("no error")?),
+            Status::Code(1) => self.note(plain(&output)),
+            _ => bail!("moving it to {to}: {status}"),
         }
         Ok(false)
     }
@@ -291,11 +354,15 @@ impl<'a> Play<'a> {
         self.go(destination).map(drop)
     }
 
-    fn move_and_compare(&mut self) -> Result<()> {
+    fn move_and_compare(&mut self, still: bool) -> Result<()> {
         let (home, host) = (self.stage.home, self.stage.host);
         let before = state::take(home, self.pid(), false)?;
         if !self.go(to(host.id()))? {
             return Ok(());
+        }
+        if !still {
+            ensure!(self.go(HOME)?, "it cannot come home: {:?}", self.reasons);
+            return self.go(to(host.id())).map(drop);
         }
         let away = state::take(home, self.pid(), true)?;
         let mut differences: Vec<String> = state::changed(&before, &away, "away").into_iter().collect();
@@ -334,25 +401,82 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    /// Where its threads are in the kernel, at home and at the host.
+    fn stacks(&self) -> String {
+        const SCRIPT: &str = r#"
+            show() { for task in /proc/$1/task/*; do
+                read -r name < $task/comm; echo "$task $name: $(cat $task/syscall)"; cat $task/stack
+            done; }
+            if [ $WHERE = home ]; then show $PID; fi
+            for guest in /proc/hpc/remote/[0-9]*; do
+                read -r who < $guest/identity
+                case $who in "node $WHERE pid $PID "*) echo "guest of $who:"; show ${guest##*/};; esac
+            done"#;
+        let mut text = String::from("; its threads:");
+        for (node, place) in
+            [(self.stage.home, "home".to_string()), (self.stage.host, self.stage.home.id().to_string())]
+        {
+            let pid = self.pid().to_string();
+            let shown = node.shell(SCRIPT).env("PID", &pid).env("WHERE", &place).spawn();
+            let output = shown.and_then(|process| finish(&process, PROMPT));
+            text.push_str(
+                &output.map_or_else(|error| format!("\n{error:#}"), |(_, text)| format!("\n{}", text.trim())),
+            );
+        }
+        text
+    }
+
+    /// Ends it, if it has not ended. That one cannot be killed is a complaint.
+    fn kill(&self) -> Result<()> {
+        for process in [Some(&self.process), self.shuttle.as_ref()].into_iter().flatten() {
+            // To all it has started, if it has ended itself.
+            let _ = process.signal_group(Signal::SIGKILL);
+            if finish(process, PROMPT).is_err() {
+                process.node().note(&format!(
+                    "pid {} does not die of SIGKILL{}",
+                    process.pid(),
+                    self.stacks()
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the kernels have said of it.
+    fn messages(&self, positions: [u64; 2]) -> Result<Vec<String>> {
+        let name = format!("({:.15} of node", self.name);
+        let pid = format!("pid {}", self.pid());
+        let mut messages = Vec::new();
+        for (node, position) in [self.stage.home, self.stage.host].into_iter().zip(positions) {
+            let log = node.kernel_log_from(position)?;
+            let about = |line: &&str| {
+                let number = line.split_once(&pid).map_or("0", |(_, rest)| rest);
+                line.contains("openmosix: ")
+                    && (line.contains(&name) || !number.starts_with(|c: char| c.is_ascii_digit()))
+            };
+            messages.extend(log.text.lines().filter(about).map(|line| format!("node {}: {line}", node.id())));
+        }
+        Ok(messages)
+    }
+
     /// Waits for its end and judges.
-    fn verdict(self) -> Result<Verdict> {
-        let said = self.verdict;
-        let output = self.process.wait()?;
-        let ended = output.status;
-        Ok(match said {
-            Some(Said::Passed) if ended.success() && self.reasons.is_empty() => Verdict::Pass,
-            Some(Said::Passed) if ended.success() => Verdict::Home(self.reasons),
+    fn verdict(&mut self) -> Result<Verdict> {
+        let (ended, output) = finish(&self.process, PROMPT).context("it does not end")?;
+        let reasons = std::mem::take(&mut self.reasons);
+        Ok(match self.verdict.take() {
+            Some(Said::Passed) if ended.success() && reasons.is_empty() => Verdict::Pass,
+            Some(Said::Passed) if ended.success() => Verdict::Home(reasons),
             Some(Said::Skipped(reason)) if ended == SKIPPED => Verdict::Skipped(reason),
             Some(Said::Failed(reason)) => Verdict::Failed(reason),
             _ => {
-                let last = output.text().lines().last().unwrap_or_default().to_string();
-                let error = output.error_text();
-                let reasons = self.reasons.join(", ");
-                let more: Vec<String> = [("last words", last), ("errors", error), ("reasons", reasons)]
-                    .into_iter()
-                    .filter(|(_, text)| !text.is_empty())
-                    .map(|(what, text)| format!("{what}: {text}"))
-                    .collect();
+                let last = output.lines().last().unwrap_or_default().to_string();
+                let error = self.process.stderr_so_far().trim().to_string();
+                let more: Vec<String> =
+                    [("last words", last), ("errors", error), ("reasons", reasons.join(", "))]
+                        .into_iter()
+                        .filter(|(_, text)| !text.is_empty())
+                        .map(|(what, text)| format!("{what}: {text}"))
+                        .collect();
                 Verdict::Failed(format!("no verdict, {ended}; {}", more.join("; ")))
             }
         })
@@ -365,7 +489,8 @@ mod tests {
 
     #[test]
     fn lines_are_understood() {
-        assert_eq!(Said::parse("point 12"), Said::Point(12));
+        assert_eq!(Said::parse("point 12"), Said::Point { number: 12, still: true });
+        assert_eq!(Said::parse("busy 1"), Said::Point { number: 1, still: false });
         assert_eq!(Said::parse("FAIL: round 1: no: nothing"), Said::Failed("round 1: no: nothing".into()));
         assert_eq!(Said::parse("SKIP: not here"), Said::Skipped("not here".into()));
         assert_eq!(Said::parse("pointless"), Said::Other("pointless".into()));

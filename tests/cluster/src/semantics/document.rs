@@ -63,7 +63,12 @@ pub fn write(features: &[Feature], cells: &[Cell]) -> String {
                     _ => {}
                 }
             }
-            page.push_str(&format!("| {} | {} | {} |\n", feature.name, tame(&feature.what), words.join(" | ")));
+            page.push_str(&format!(
+                "| {} | {} | {} |\n",
+                feature.name,
+                tame(&feature.what),
+                words.join(" | ")
+            ));
         }
     }
     page.push_str("\n## Reasons\n\n");
@@ -87,10 +92,12 @@ fn numbers(why: &[String], reasons: &mut Vec<String>) -> String {
     let mut numbers: Vec<usize> = Vec::new();
     for reason in why {
         let known = reasons.iter().position(|other| other == reason);
-        numbers.push(1 + known.unwrap_or_else(|| {
-            reasons.push(reason.clone());
-            reasons.len() - 1
-        }));
+        numbers.push(
+            1 + known.unwrap_or_else(|| {
+                reasons.push(reason.clone());
+                reasons.len() - 1
+            }),
+        );
     }
     numbers.sort_unstable();
     numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")

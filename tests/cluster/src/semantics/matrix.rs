@@ -23,6 +23,14 @@ const AT_A_TIME: usize = 4;
 /// How long guests may take to disappear when all programs have ended.
 const CLEAN_UP: Duration = Duration::from_secs(30);
 
+/// What came of it all.
+#[derive(Default)]
+pub struct Outcome {
+    pub cells: Vec<Cell>,
+    /// What kernels complained about, with the names of what ran then.
+    pub complaints: Vec<String>,
+}
+
 /// What a worker takes: a program, from this way on.
 type Task = (Feature, Way);
 
@@ -54,17 +62,18 @@ pub fn run(
     children: bool,
     logs: &Path,
     told: &mut (dyn FnMut(&Cell) + Send),
-) -> Result<Vec<Cell>> {
-    let Some(first) = ways.first() else { return Ok(Vec::new()) };
+) -> Result<Outcome> {
+    let Some(first) = ways.first() else { return Ok(Outcome::default()) };
     let mut tasks: VecDeque<Task> = features.iter().map(|feature| (feature.clone(), *first)).collect();
     let mut suspects: VecDeque<Task> = VecDeque::new();
     let mut cells = Vec::new();
+    let mut complaints = Vec::new();
     let mut boots = 0;
     loop {
         let alone = tasks.is_empty();
         let now = std::mem::take(if alone { &mut suspects } else { &mut tasks });
         if now.is_empty() {
-            return Ok(cells);
+            return Ok(Outcome { cells, complaints });
         }
         boots += 1;
         let cluster = boot(&logs.join(format!("cluster{boots}")))?;
@@ -83,10 +92,18 @@ pub fn run(
         });
         let mut shared = shared.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         match shared.broken.take() {
-            None => clean_up(&cluster)?,
+            None => {
+                if let Err(error) = clean_up(&cluster) {
+                    complaints.push(format!("{error:#}"));
+                }
+            }
             Some((complaint, mut blamed)) => {
+                let names: Vec<String> =
+                    blamed.iter().map(|(feature, way)| format!("{feature} {way}")).collect();
+                complaints.push(format!("with {}: {complaint}", names.join(", ")));
                 if let (1, Some((feature, way))) = (blamed.len(), blamed.pop()) {
-                    let verdict = Verdict::Failed(format!("{complaint}\n(logs: {})", cluster.logs().display()));
+                    let verdict =
+                        Verdict::Failed(format!("{complaint}\n(logs: {})", cluster.logs().display()));
                     shared.tell(Cell { feature: feature.clone(), way, verdict, took: Duration::ZERO });
                     let next = ways.iter().find(|other| **other > way);
                     shared.tasks.extend(next.map(|next| (feature, *next)));

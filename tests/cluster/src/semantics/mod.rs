@@ -15,7 +15,7 @@ pub mod document;
 mod matrix;
 mod state;
 
-pub use matrix::run;
+pub use matrix::{run, Outcome};
 
 /// Where the sources are, below the project.
 const SOURCES: &str = "tests/programs/features";

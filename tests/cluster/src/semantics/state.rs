@@ -20,13 +20,30 @@ pub(super) fn take(home: &Node, pid: i32, away: bool) -> Result<Snapshot> {
 
 /// What has changed between two states of which the second may lack parts.
 pub(super) fn changed(before: &Snapshot, after: &Snapshot, when: &str) -> Differences {
+    if after.part("maps").is_empty() {
+        return Some(format!("{when}: it is dead"));
+    }
     let before = if after.part(ONLY_AT_HOME[0]).is_empty() {
         before.clone().without(&ONLY_AT_HOME)
     } else {
         before.clone()
     };
-    let differences = before.differences(after);
+    let differences = without_stack(before.differences(after));
     (!differences.is_empty()).then(|| format!("{when}: {}", differences.join(" | ")))
+}
+
+/// The lines of a difference without those about the stack, which grows where the process is.
+fn without_stack(differences: Vec<String>) -> Vec<String> {
+    const SIZES: [&str; 3] = ["VmSize:", "VmStk:", "VmData:"];
+    let is_title = |line: &String| line.ends_with(':') && !line.starts_with(' ');
+    if !differences.iter().any(|line| line.ends_with("[stack]")) {
+        return differences;
+    }
+    let grows = |line: &String| line.ends_with("[stack]") || SIZES.iter().any(|size| line.contains(size));
+    let lines: Vec<String> = differences.into_iter().filter(|line| !grows(line)).collect();
+    let followed = |index: usize| lines.get(index + 1).is_some_and(|next| !is_title(next));
+    let kept = lines.iter().enumerate().filter(|(index, line)| !is_title(line) || followed(*index));
+    kept.map(|(_, line)| line.clone()).collect()
 }
 
 /// Whether the guest at a host has the mappings, masks and actions that home believes it has.
@@ -96,6 +113,19 @@ mod tests {
         let maps = "1000-2000 r--p 00000000 00:01 5 /a file\n2000-3000 r--s 00000000 00:00 0\n\
                     3000-4000 rw-p 00000000 00:00 0\n5000-6000 rw-p 00000000 00:00 0\n\
                     7000-8000 r-xp 00000000 00:00 0 [vdso]\n9000-a000 rw-p 00000000 00:00 0 [stack]\n";
-        assert_eq!(areas(maps, Some(0xa000)), ["1000-3000 r--", "3000-4000 rw-", "5000-6000 rw-", "0-a000 rw-"]);
+        assert_eq!(
+            areas(maps, Some(0xa000)),
+            ["1000-3000 r--", "3000-4000 rw-", "5000-6000 rw-", "0-a000 rw-"]
+        );
+    }
+
+    #[test]
+    fn a_grown_stack_is_no_difference() {
+        let lines = |text: &str| text.lines().map(str::to_string).collect::<Vec<_>>();
+        let grown =
+            "maps:\n  - 1-3 rw-p [stack]\n  + 2-3 rw-p [stack]\nstatus:\n  - VmStk: 8 kB\n  + VmStk: 4 kB";
+        assert_eq!(without_stack(lines(grown)), Vec::<String>::new());
+        let more = format!("{grown}\n  - SigBlk: 0\n  + SigBlk: 1");
+        assert_eq!(without_stack(lines(&more)), ["status:", "  - SigBlk: 0", "  + SigBlk: 1"]);
     }
 }
