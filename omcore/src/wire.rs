@@ -111,7 +111,7 @@ kinds! {
     /// A forwarded system call, with the pages it is known to read.
     Call = 48, 512 + MAX_CARRY * 8, MAX_CARRY * PAGE;
     /// Its result, and the bytes it changed.
-    Reply = 49, CHANGES + 16, 0;
+    Reply = 49, CHANGES + 24, 0;
     /// Bytes that a call changed, ahead of its reply, which they belong to.
     Changes = 63, CHANGES, 0;
     /// The deputy needs pages of guest memory.
@@ -461,6 +461,8 @@ record! {
         fill_origin,
         /// Pages carried.
         npages,
+        /// Number of this call among those of all threads of the process, from 1, given before its pages were copied.
+        number,
     }
 }
 
@@ -497,6 +499,8 @@ record! {
         ax,
         /// See [`reply_flag`].
         flags,
+        /// Number of this reply among those to all threads of the process, from 1: their changes are made in this order.
+        ticket,
     }
 }
 
@@ -577,6 +581,19 @@ pub fn diff_len(old: &[u8], new: &[u8]) -> usize {
     total
 }
 
+/// Gives out the pieces of changed memory (address u64, length u32, bytes) until `take` says false.
+pub fn pieces(bytes: &[u8], mut take: impl FnMut(u64, &[u8]) -> bool) -> Result<(), WireError> {
+    let mut r = Reader::new(bytes);
+    while r.remaining() > 0 {
+        let addr = r.u64()?;
+        let len = r.u32()? as usize;
+        if !take(addr, r.bytes(len)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Appends the pieces in which `new` differs from `old` (same length) to `out` through `emit(address, bytes)`.
 /// Neighbouring differences closer than 16 bytes are still separate when unchanged bytes lie
 /// between them: a byte that home did not change is never written at the guest.
@@ -652,6 +669,22 @@ mod tests {
             true
         }));
         assert_eq!(seen, [(0x1003, 1), (0x1005, 2), (0x103f, 3)]);
+    }
+
+    #[test]
+    fn pieces_come_in_order_and_whole() {
+        let mut body = [0u8; 64];
+        let mut w = Writer::new(&mut body);
+        w.u64(0x1000);
+        w.u32(3);
+        w.bytes(b"abc");
+        w.u64(0x2000);
+        w.u32(0);
+        let len = w.len().unwrap();
+        let mut sum = (0, 0);
+        assert_eq!(pieces(&body[..len], |at, bytes| { sum = (sum.0 + at, sum.1 + bytes.len()); true }), Ok(()));
+        assert_eq!(sum, (0x3000, 3));
+        assert_eq!(pieces(&body[..len - 1], |_, _| true), Err(WireError::BadLength));
     }
 
     #[test]

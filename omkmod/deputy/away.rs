@@ -4,14 +4,17 @@
 //! Coming home, all of them meet here: each brings its thread's state, and the memory, which one of them receives, may
 //! only come when none is in a call any more.
 //!
-//! Lock: `inner` is a leaf; nobody sleeps with it but to wait for `changed`.
+//! Locks: `window`, then the mmap lock and the link's socket; `inner` is a leaf, nobody sleeps with it but to wait for
+//! `changed`.
 
 use crate::cluster::cluster;
 use crate::process::request::{Refusal, Request, Target};
 use crate::sys::task::{self, Task};
-use crate::sys::{self, wait};
+use crate::omcore::wire;
+use crate::sys::{self, wait, Bytes};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
+use kernel::sync::lock::{mutex::MutexBackend, Guard};
 use kernel::sync::{Arc, CondVar, Mutex};
 use kernel::{new_condvar, new_mutex, pin_init};
 
@@ -29,9 +32,56 @@ pub(crate) struct Away {
     /// Its memory is its parent's, which waits in vfork.
     borrows: bool,
     #[pin]
+    window: Mutex<Window>,
+    #[pin]
     inner: Mutex<Inner>,
     #[pin]
     changed: CondVar,
+}
+
+/// What calls have changed in the guest's memory, and in which order the guest hears of it.
+pub(crate) struct Window {
+    /// The latest call whose pages are, or were, in the window.
+    newest: u64,
+    /// Replies so far.
+    tickets: u64,
+    /// Pieces written by calls that go on, as in a reply; some of them may belong to a call that ends next.
+    kept: Bytes,
+}
+
+impl Window {
+    /// A call has begun. False: a later one is under way, for which the pages that this one carries are too old.
+    pub(crate) fn begins(&mut self, number: u64) -> bool {
+        let newest = number > self.newest;
+        self.newest = self.newest.max(number);
+        newest
+    }
+
+    /// Keeps a piece for the next reply.
+    pub(crate) fn keep(&mut self, at: u64, bytes: &[u8]) -> Result {
+        if self.kept.len() + bytes.len() > wire::MAX_CHANGES / 2 {
+            return Err(E2BIG);
+        }
+        put_piece(&mut self.kept, at, bytes)
+    }
+
+    /// All that was kept.
+    pub(crate) fn take(&mut self) -> Bytes {
+        core::mem::replace(&mut self.kept, Bytes::new())
+    }
+
+    /// For the next reply.
+    pub(crate) fn ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.tickets
+    }
+}
+
+/// Appends a piece of changed memory as it stands in a reply.
+pub(super) fn put_piece(out: &mut Bytes, at: u64, bytes: &[u8]) -> Result {
+    out.extend_from_slice(&at.to_le_bytes(), GFP_KERNEL)?;
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes(), GFP_KERNEL)?;
+    Ok(out.extend_from_slice(bytes, GFP_KERNEL)?)
 }
 
 struct Inner {
@@ -68,6 +118,7 @@ impl Away {
                 calls: AtomicU64::new(0),
                 requested: AtomicU32::new(0),
                 borrows,
+                window <- new_mutex!(Window { newest: 0, tickets: 0, kept: Bytes::new() }),
                 inner <- new_mutex!(inner),
                 changed <- new_condvar!(),
             }),
@@ -148,6 +199,11 @@ impl Away {
     /// Does it use its parent's memory until it executes a program?
     pub(crate) fn borrows(&self) -> bool {
         self.borrows
+    }
+
+    /// The order of changes. Held while changes are found and sent.
+    pub(super) fn window(&self) -> Guard<'_, Window, MutexBackend> {
+        self.window.lock()
     }
 
     /// Has somebody asked?

@@ -46,7 +46,7 @@ impl Deputy {
         task::set_blocked(f.blocked);
         self.confirm_signals(f.signals_seen);
         self.account(f.utime, f.stime);
-        self.freshen()?;
+        self.freshen(&mut self.away.window())?;
         let (ax, flags) = if f.signals_seen != self.signals_sent.load(Ordering::Relaxed) {
             (ERESTARTNOINTR, 0)
         } else if self.wanted() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Forwarded calls: run here, on behalf of the guest, with the window standing for its memory.
 
+use super::away::{self, Window};
 use super::{Deputy, End};
 use crate::sys::errno::EPROTO;
 use crate::link::{bad, Frame};
@@ -22,7 +23,7 @@ const MADV_FREE: u64 = 8;
 const DX: usize = 12;
 const ENOSYS: i64 = -38;
 /// Bytes of a [`Reply`].
-const REPLY_LEN: usize = 16;
+const REPLY_LEN: usize = 24;
 /// Most bytes of pages a call may fill without their having been sent.
 const MAX_FILL: u64 = 64 << 20;
 
@@ -34,7 +35,6 @@ fn for_the_next_program(nr: u32) -> bool {
 impl Deputy {
     pub(super) fn call(&self, frame: Frame) -> Result<Option<End>> {
         self.away.calls.fetch_add(1, Ordering::Relaxed);
-        self.freshen()?;
         let (call, regs) = self.take_call(frame)?;
         let regs: Regs = regs;
         let nr = regs.get(ORIG_AX).copied().unwrap_or(u64::MAX) as u32;
@@ -83,25 +83,17 @@ impl Deputy {
         Ok(None)
     }
 
-    /// Before a call: what others' calls have in the window may be old. What they wrote so far goes to the guest.
-    pub(super) fn freshen(&self) -> Result {
-        self.scratch.with(|s| {
-            let out = &mut s.reply;
-            sys::clear(out);
-            memory::collect_window((0, 0), |addr, old, new| {
-                let Some(old) = old else { return Ok(()) };
-                let mut result = Ok(());
-                wire::diff(addr, old, new, |at, bytes| {
-                    result = self.put_change(out, at, bytes);
-                    result.is_ok()
-                });
-                result
-            })?;
-            if out.is_empty() {
-                return Ok(());
-            }
-            self.link.with(|l| l.send(Kind::Changes, &[&*out]))?
-        })?
+    /// Before a call: what others' calls have in the window may be old. What they wrote so far travels with the next reply.
+    pub(super) fn freshen(&self, window: &mut Window) -> Result {
+        memory::collect_window((0, 0), |addr, old, new| {
+            let Some(old) = old else { return Ok(()) };
+            let mut result = Ok(());
+            wire::diff(addr, old, new, |at, bytes| {
+                result = window.keep(at, bytes);
+                result.is_ok()
+            });
+            result
+        })
     }
 
     /// Appends a piece of changed memory; what is full is sent ahead.
@@ -110,9 +102,7 @@ impl Deputy {
             self.link.with(|l| l.send(Kind::Changes, &[&*out]))??;
             sys::clear(out);
         }
-        out.extend_from_slice(&at.to_le_bytes(), GFP_KERNEL)?;
-        out.extend_from_slice(&(bytes.len() as u32).to_le_bytes(), GFP_KERNEL)?;
-        Ok(out.extend_from_slice(bytes, GFP_KERNEL)?)
+        away::put_piece(out, at, bytes)
     }
 
     /// Takes apart a call frame; its pages go into the window.
@@ -139,14 +129,20 @@ impl Deputy {
         })??;
         task::set_blocked(call.blocked);
         self.confirm_signals(call.signals_seen);
+        let mut window = self.away.window();
+        self.freshen(&mut window)?;
+        let fresh = window.begins(call.number);
         self.scratch.with(|s| {
             let page: &mut [u8; wire::PAGE] = s.page.as_mut_slice().try_into().map_err(|_| EINVAL)?;
             for addr in list.iter() {
                 self.link.with(|l| l.take_bulk(page))??;
-                memory::store(*addr, page)?;
+                if fresh {
+                    memory::store(*addr, page)?;
+                }
             }
             Ok::<_, Error>(())
         })??;
+        drop(window);
         let (start, end) = (call.fill_start, call.fill_end);
         if start < end {
             wire::page_address(start).map_err(bad)?;
@@ -226,6 +222,10 @@ impl Deputy {
             let out = &mut s.reply;
             sys::clear(out);
             let blank = (call.fill_start, call.fill_end);
+            // With the lock, so that changes get their tickets in the order in which they were found.
+            let mut window = self.away.window();
+            let kept = window.take();
+            wire::pieces(&kept, |at, bytes| self.put_change(out, at, bytes).is_ok()).map_err(bad)?;
             memory::collect_window(blank, |addr, old, new| {
                 let mut put = |at: u64, bytes: &[u8]| self.put_change(out, at, bytes);
                 match old {
@@ -252,7 +252,8 @@ impl Deputy {
                     }
                 }
             })?;
-            let result = Reply { ax: ax as u64, flags };
+            let result = Reply { ax: ax as u64, flags, ticket: window.ticket() };
+            drop(window);
             let mut head = [0u8; REPLY_LEN];
             result.put(&mut wire::Writer::new(&mut head));
             self.link.with(|l| l.send(Kind::Reply, &[&head, &*out]))?

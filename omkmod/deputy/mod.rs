@@ -293,6 +293,8 @@ impl Deputy {
         self.ahead.0.store(addr + want * wire::PAGE as u64, Ordering::Relaxed);
         self.ahead.1.store(want, Ordering::Relaxed);
 
+        // A call of another thread that begins meanwhile must not find what was read before it: it waits.
+        let _begun = (!locked && self.away.has_threads()).then(|| self.away.window());
         let got = self.link.with(|l| {
             let mut body = [0u8; 16];
             let mut w = Writer::new(&mut body);

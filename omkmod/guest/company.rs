@@ -26,6 +26,10 @@ struct Inner {
     waiting: usize,
     /// One of those that wait brings the memory home.
     chosen: bool,
+    /// Calls begun so far.
+    calls: u64,
+    /// The last reply whose changes have been made.
+    turn: u64,
 }
 
 impl Company {
@@ -33,7 +37,7 @@ impl Company {
     pub(super) fn new() -> Result<Arc<Company>> {
         Arc::pin_init(
             pin_init!(Company {
-                inner <- new_mutex!(Inner { alive: 1, waiting: 0, chosen: false }),
+                inner <- new_mutex!(Inner { alive: 1, waiting: 0, chosen: false, calls: 0, turn: 0 }),
                 changed <- new_condvar!(),
                 memory <- new_mutex!(()),
             }),
@@ -58,6 +62,28 @@ impl Company {
     /// Is the caller the only one?
     pub(super) fn alone(&self) -> bool {
         self.inner.lock().alive <= 1
+    }
+
+    /// The number of the next call.
+    pub(super) fn call_number(&self) -> u64 {
+        let mut inner = self.inner.lock();
+        inner.calls += 1;
+        inner.calls
+    }
+
+    /// Waits until the changes of all replies before this one have been made.
+    pub(super) fn await_turn(&self, ticket: u64) -> Result {
+        let mut inner = self.inner.lock();
+        while inner.turn + 1 < ticket {
+            wait::moment(&self.changed, &mut inner)?;
+        }
+        Ok(())
+    }
+
+    /// They have been made.
+    pub(super) fn turn_done(&self, ticket: u64) {
+        self.inner.lock().turn = ticket;
+        self.changed.notify_all();
     }
 
     /// Waits until all stand still. True for exactly one of them.

@@ -5,7 +5,7 @@ use super::{repeat, Guest};
 use crate::sys::errno::EPROTO;
 use crate::link::{bad, FOREVER};
 use crate::omcore::syscalls::{self, Arg, ArgUse, Class};
-use crate::omcore::wire::{self, reply_flag, Call, Kind, Reader, Writer};
+use crate::omcore::wire::{self, reply_flag, Call, Kind, Reader, Reply, Writer};
 use crate::process::image::{is_restart, ERESTART_RESTARTBLOCK};
 use crate::sys::{memory, task, Bytes};
 use core::sync::atomic::Ordering;
@@ -173,6 +173,7 @@ impl Guest {
     }
 
     fn send_call(&self, carry: Carry) -> Result {
+        let number = self.company.call_number();
         let mut data = Bytes::new();
         let mut list = carry.list;
         let mut kept = 0;
@@ -190,7 +191,7 @@ impl Guest {
             }
         }
         let list = list.get(..kept).ok_or(EINVAL)?;
-        let mut body = KVec::from_elem(0u8, 8 * (6 + 2 + wire::NREGS + kept), GFP_KERNEL)?;
+        let mut body = KVec::from_elem(0u8, 8 * (7 + 2 + wire::NREGS + kept), GFP_KERNEL)?;
         let mut w = Writer::new(&mut body);
         Call {
             blocked: task::blocked(),
@@ -199,6 +200,7 @@ impl Guest {
             fill_end: carry.fill.1,
             fill_origin: carry.fill.2,
             npages: kept as u64,
+            number,
         }
         .put(&mut w);
         let (utime, stime) = self.cputime();
@@ -240,29 +242,29 @@ impl Guest {
             }
             // Writing to memory may need the link: the body is held apart from it.
             let body = self.link.with(|l| l.take_body())?;
-            let result = apply(&ahead, body.get(wire::HEADER_LEN..).unwrap_or(&[]));
+            let result = self.apply(&ahead, body.get(wire::HEADER_LEN..).unwrap_or(&[]));
             self.link.with(|l| l.return_body(body))?;
             return result;
         }
     }
-}
 
-/// Writes what the call changed.
-fn apply(ahead: &[u8], body: &[u8]) -> Result<(i64, u64)> {
-    pieces(Reader::new(ahead))?;
-    let mut r = Reader::new(body);
-    let (ax, flags) = (r.u64().map_err(bad)?, r.u64().map_err(bad)?);
-    pieces(r)?;
-    Ok((ax as i64, flags))
-}
-
-fn pieces(mut r: Reader<'_>) -> Result {
-    while r.remaining() > 0 {
-        let addr = r.u64().map_err(bad)?;
-        let len = r.u32().map_err(bad)? as usize;
-        let bytes = r.bytes(len).map_err(bad)?;
-        // A program may change what it cannot write to, through /proc/self/mem.
-        memory::write_forced(addr, bytes)?;
+    /// Writes what the call changed, and what calls of other threads have changed meanwhile: in the order in which home saw it.
+    fn apply(&self, ahead: &[u8], body: &[u8]) -> Result<(i64, u64)> {
+        let mut r = Reader::new(body);
+        let reply = Reply::take(&mut r).map_err(bad)?;
+        let changes = r.bytes(r.remaining()).map_err(bad)?;
+        self.company.await_turn(reply.ticket)?;
+        let mut done = Ok(());
+        for part in [ahead, changes] {
+            wire::pieces(part, |addr, bytes| {
+                // A program may change what it cannot write to, through /proc/self/mem.
+                done = memory::write_forced(addr, bytes);
+                done.is_ok()
+            })
+            .map_err(bad)?;
+            done?;
+        }
+        self.company.turn_done(reply.ticket);
+        Ok((reply.ax as i64, reply.flags))
     }
-    Ok(())
 }

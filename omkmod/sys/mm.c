@@ -815,6 +815,9 @@ int om_window_collect(unsigned long blank_start, unsigned long blank_end,
 
 			if (vma && (vma->vm_start > addr || !om_mm_is_ours(vma)))
 				vma = NULL;
+			/* Before the page is looked up: a fault under the mapping's own lock could put another in its place. */
+			if (vma)
+				vma_start_write(vma);
 			/* Not mapped: not touched. But a page that was written may be in swap or on its way between nodes. */
 			if (vma && !xa_is_value(entry) && !get_user_pages_fast_only(addr, 1, 0, &now) &&
 			    (!in_page_table(mm, vma, addr) ||
@@ -826,10 +829,8 @@ int om_window_collect(unsigned long blank_start, unsigned long blank_end,
 			}
 			xa_erase(&m->store, index);
 			atomic_long_dec(&m->count);
-			if (vma) {
-				vma_start_write(vma);
+			if (vma)
 				zap_page_range_single(vma, addr, PAGE_SIZE, NULL);
-			}
 			if (xa_is_value(entry))
 				continue;
 			batch[n].addr = addr;

@@ -1184,7 +1184,16 @@ void om_task_memory(struct task_struct *task, u64 *size, u64 *resident)
 	mmput(mm);
 }
 
-u64 om_task_start(struct task_struct *task) { return task->start_boottime; }
+/* Of the process, whichever thread is asked. */
+u64 om_task_start(struct task_struct *task)
+{
+	u64 start;
+
+	rcu_read_lock();
+	start = task->group_leader->start_boottime;
+	rcu_read_unlock();
+	return start;
+}
 bool om_task_stopped(struct task_struct *task) { return task_is_stopped_or_traced(task); }
 
 /* A fault whose action is the default waits to be delivered to this guest. */

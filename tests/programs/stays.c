@@ -7,7 +7,6 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -17,23 +16,8 @@
 
 static volatile sig_atomic_t ended;
 static volatile uint64_t *shared;
-static volatile int thread_ends;
 
 static void on_term(int signal) { (void)signal; ended = 1; }
-
-static void *count(void *argument)
-{
-	while (!thread_ends) {
-		++*(volatile uint64_t *)argument;
-		usleep(1000);
-	}
-	return NULL;
-}
-
-static pthread_t thread;
-static uint64_t counter;
-
-static void set_up_threads(void) { CHECK(pthread_create(&thread, NULL, count, &counter) == 0); }
 
 static void set_up_shared(void)
 {
@@ -99,7 +83,7 @@ static const struct kind {
 	const char *name;
 	void (*set_up)(void);
 } kinds[] = {
-	{ "threads", set_up_threads }, { "shared", set_up_shared }, { "seccomp", set_up_seccomp },
+	{ "shared", set_up_shared }, { "seccomp", set_up_seccomp },
 	{ "realtime", set_up_realtime }, { "io_uring", set_up_io_uring }, { "traced", set_up_traced },
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
@@ -130,9 +114,5 @@ int main(int argc, char **argv)
 	}
 	if (shared)
 		CHECK(*shared > 0);
-	if (kinds[k].set_up == set_up_threads) {
-		thread_ends = 1;
-		CHECK(pthread_join(thread, NULL) == 0 && counter > 0);
-	}
 	return pass();
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The programs that go on a tour, and whether only the tour moves them: each exec is made at home.
-const TOURISTS: [(&str, bool); 10] = [
+const TOURISTS: [(&str, bool); 11] = [
     ("memsum -m 8", true),
     ("sparse", true),
     ("fpu", true),
@@ -24,6 +24,7 @@ const TOURISTS: [(&str, bool); 10] = [
     ("files", true),
     ("clocks", true),
     ("sleeps", true),
+    ("threads", true),
     ("forker", true),
     ("execer", false),
 ];
@@ -70,7 +71,9 @@ fn tour(cluster: &Cluster, command: &str, stays: bool) -> Result<()> {
             there()?;
         } else {
             // Between exec and its return it is home for a moment.
-            home.wait_until(&format!("it is at {destination}"), Duration::from_secs(20), || Ok(there().is_ok()))?;
+            home.wait_until(&format!("it is at {destination}"), Duration::from_secs(20), || {
+                Ok(there().is_ok())
+            })?;
         }
         program.advance(2).with_context(|| format!("after the move to {destination}"))?;
     }

@@ -14,8 +14,7 @@ use crate::{
 };
 
 /// What `stays` can set up, and a word of the reason for each.
-const KINDS: [(&str, &str); 6] = [
-    ("threads", "thread"),
+const KINDS: [(&str, &str); 5] = [
     ("shared", "shared"),
     ("seccomp", "seccomp"),
     ("realtime", "real-time"),
