@@ -263,8 +263,6 @@ pub fn refine(nr: u32, args: [u64; 6]) -> Class {
         // 0xffffffff asks and changes nothing.
         PERSONALITY if a0 as u32 == u32::MAX => Class::Forwarded,
         CLOCK_GETTIME | CLOCK_GETRES if keeps_time_alike(a0 as u32) => Class::Local,
-        CLOCK_NANOSLEEP | TIMER_CREATE if counts_cpu_time(a0 as u32) => Class::Home,
-        SETITIMER if matches!(a0 as u32, ITIMER_VIRTUAL | ITIMER_PROF) => Class::Home,
         // The kernel compares thread numbers in memory with its own, and those are home's.
         FUTEX if inherits_priority(a1 as u32) => Class::Home,
         MEMBARRIER if a0 as u32 & MEMBARRIER_REGISTERS != 0 => Class::Memory,
@@ -353,27 +351,18 @@ const fn inherits_priority(operation: u32) -> bool {
     matches!(operation & 0x7f, 6..=8 | 11..=13)
 }
 
-/// Is it a clock of consumed CPU time? Such a sleep or timer at home would wait for time that the guest consumes.
-const fn counts_cpu_time(clock: u32) -> bool {
-    // A negative id names a process or thread, or, with 3 in the low bits, a descriptor (linux/posix-timers_types.h).
-    matches!(clock, 2 | 3) || ((clock as i32) < 0 && clock & 7 != 3)
-}
-
 const MMAP: u32 = 9;
 const IOCTL: u32 = 16;
 const MREMAP: u32 = 25;
 const MADVISE: u32 = 28;
-const SETITIMER: u32 = 38;
 const SETSOCKOPT: u32 = 54;
 const FCNTL: u32 = 72;
 const PERSONALITY: u32 = 135;
 const PRCTL: u32 = 157;
 const FUTEX: u32 = 202;
 const ARCH_PRCTL: u32 = 158;
-const TIMER_CREATE: u32 = 222;
 const CLOCK_GETTIME: u32 = 228;
 const CLOCK_GETRES: u32 = 229;
-const CLOCK_NANOSLEEP: u32 = 230;
 const GET_ROBUST_LIST: u32 = 274;
 const MEMBARRIER: u32 = 324;
 
@@ -395,8 +384,6 @@ const ARCH_SET_GS: u32 = 0x1001;
 const ARCH_SET_FS: u32 = 0x1002;
 const ARCH_GET_FS: u32 = 0x1003;
 const ARCH_GET_GS: u32 = 0x1004;
-const ITIMER_VIRTUAL: u32 = 1;
-const ITIMER_PROF: u32 = 2;
 const SOL_XDP: u32 = 283;
 const XDP_UMEM_REG: u32 = 4;
 /// MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, …_PRIVATE_EXPEDITED, …_SYNC_CORE and …_RSEQ: they mark the address space.

@@ -156,6 +156,8 @@ kinds! {
     Berth = 70, 64, 0;
     /// A thread of the guest wants the process to be home.
     WantHome = 71, 64, 0;
+    /// CPU time that the guest has used so far, user and system, ns: from time to time while it computes.
+    Used = 73, 64, 0;
     /// Instead of pages, from all threads but one: another brings the memory home.
     Rest = 72, 64, 0;
 }

@@ -246,16 +246,24 @@ fn clocks_go_by_their_id() {
         }
     }
     for call in ["clock_nanosleep", "timer_create"] {
-        for clock in [2, 3, cpu_clock_of_7] {
-            assert_eq!(class_of(call, &[clock]), Class::Home, "{call} {clock}");
-        }
-        for clock in [0, 1, 7, 11, device_clock_of_fd_7] {
+        for clock in [0, 1, 2, 3, 7, 11, cpu_clock_of_7, device_clock_of_fd_7] {
             assert_eq!(class_of(call, &[clock]), Class::Forwarded, "{call} {clock}");
         }
     }
-    assert_eq!(class_of("setitimer", &[0]), Class::Forwarded);
-    assert_eq!(class_of("setitimer", &[1]), Class::Home);
-    assert_eq!(class_of("setitimer", &[2]), Class::Home);
+    for timer in 0..3 {
+        assert_eq!(class_of("setitimer", &[timer]), Class::Forwarded);
+    }
+}
+
+#[test]
+fn futexes_that_inherit_priority_are_made_at_home() {
+    // WAIT, WAKE, REQUEUE, WAIT_BITSET, private or not, by the realtime clock or not
+    for operation in [0, 1, 3, 9, 128, 129, 9 | 128, 9 | 128 | 256] {
+        assert_eq!(class_of("futex", &[0, operation]), Class::Local, "{operation}");
+    }
+    for operation in [6, 7, 8, 11, 12, 13, 6 | 128, 13 | 128 | 256] {
+        assert_eq!(class_of("futex", &[0, operation]), Class::Home, "{operation}");
+    }
 }
 
 #[test]

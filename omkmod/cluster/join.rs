@@ -7,10 +7,11 @@ use crate::omcore::map::{self, Map};
 use crate::process::request::{Request, Target};
 use crate::proc_hpc::config;
 use crate::sys::procfs::Text;
-use crate::sys::thread::Thread;
+use crate::sys::thread::{self, Thread};
 use crate::sys::{node, task};
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
+use kernel::c_str;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -21,10 +22,26 @@ pub(crate) type Refused = Error;
 pub(super) struct Threads {
     _listener: Thread,
     _load: Thread,
+    _meter: Thread,
 }
 
 /// How long bring and expel wait for the processes concerned, in ms.
 const ORDER_PATIENCE_MS: u32 = 120_000;
+
+/// How often it is looked how much the guests here have computed.
+const METER_MS: u32 = 50;
+
+/// Reminds guests that compute to tell home.
+fn meter() -> Result<Thread> {
+    Thread::start(c_str!("om_meter"), || {
+        while !thread::should_stop() {
+            if let Some(guests) = super::cluster().and_then(|c| c.guests().ok()) {
+                guests.iter().for_each(|g| g.meter());
+            }
+            thread::sleep(METER_MS);
+        }
+    })
+}
 
 impl Cluster {
     /// A write to `/proc/hpc/admin/config`.
@@ -78,7 +95,11 @@ impl Cluster {
         let m = Arc::new(Membership { entries: exact, own_id: own, own_ip, key }, GFP_KERNEL)?;
         *self.membership.lock() = Some(m.clone());
         let threads = (|| {
-            Ok::<_, Error>(Threads { _listener: listener::start(own_ip)?, _load: load::start(own_ip)? })
+            Ok::<_, Error>(Threads {
+                _listener: listener::start(own_ip)?,
+                _load: load::start(own_ip)?,
+                _meter: meter()?,
+            })
         })();
         match threads {
             Ok(t) => *self.threads.lock() = Some(t),

@@ -79,6 +79,13 @@ impl Deputy {
                 flags |= wire::reply_flag::COME_HOME;
             }
         }
+        if self.wanted() && self.needs_home() {
+            // Signals that a call brought about, such as those of abort().
+            flags |= wire::reply_flag::COME_HOME;
+            if self.needs_all() {
+                self.away.recall()?;
+            }
+        }
         self.reply(&call, ax, flags)?;
         Ok(None)
     }

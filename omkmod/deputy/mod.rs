@@ -130,7 +130,12 @@ impl Deputy {
 
     /// Shall it come home?
     fn wanted(&self) -> bool {
-        (self.away.wanted() || task::traced()) && !self.away.borrows()
+        (self.away.wanted() || self.needs_home()) && !self.away.borrows()
+    }
+
+    /// What comes next is for a process that is whole: a tracer looks at its registers and memory, or it will leave a core file.
+    fn needs_home(&self) -> bool {
+        task::traced() || task::core_pending()
     }
 
     /// The task's whole life while it is away.
@@ -158,6 +163,18 @@ impl Deputy {
             if !self.wanted() {
                 asked_home = false;
             }
+            if asked_home && self.needs_home() && !task::dying() {
+                // Its signals wait until it is.
+                if self.needs_all() {
+                    if let Err(e) = self.away.recall() {
+                        return End::Lost(e);
+                    }
+                }
+                if let Err(e) = self.link.with(|l| l.await_input()).and_then(|r| r) {
+                    return End::Lost(e);
+                }
+                continue;
+            }
             if task::signal_pending() {
                 match self.signals(true) {
                     Ok(()) => {}
@@ -172,6 +189,11 @@ impl Deputy {
                 }
             });
         }
+    }
+
+    /// Only this thread knows that the process must come home.
+    fn needs_all(&self) -> bool {
+        !self.away.wanted() && self.away.has_threads()
     }
 
     fn readable(&self) -> Result<bool> {
@@ -207,6 +229,15 @@ impl Deputy {
                 self.confirm_signals(seen);
                 Ok(None)
             }
+            Kind::Used => {
+                let (utime, stime) = self.link.with(|l| {
+                    let mut r = Reader::new(l.body());
+                    Ok::<_, Error>((r.u64().map_err(bad)?, r.u64().map_err(bad)?))
+                })??;
+                self.account(utime, stime);
+                task::run_works();
+                Ok(None)
+            }
             Kind::WantHome => self.away.recall().map(|()| None),
             Kind::Coming => self.receive_home(),
             // A stop that was overtaken by a call of the guest.
@@ -228,6 +259,9 @@ impl Deputy {
     /// May never return.
     fn signals(&self, idle: bool) -> Result {
         while task::signal_pending() {
+            if self.needs_home() && !self.away.borrows() && !task::dying() {
+                return Ok(());
+            }
             let stopping = idle && task::stop_pending();
             // A guest that has begun to say something is heard out first: the signal stays pending, and interrupts a call.
             if stopping && !self.pause()? {
@@ -273,7 +307,7 @@ impl Deputy {
                     self.frame()?;
                     return Ok(true);
                 }
-                Kind::Mask | Kind::FileReq => {
+                Kind::Mask | Kind::FileReq | Kind::Used => {
                     self.frame()?;
                 }
                 _ => {
@@ -307,7 +341,7 @@ impl Deputy {
                 match frame.kind {
                     Kind::PageData => return store_pages(l, frame),
                     // Only a dying process asks while its guest computes: what the guest wanted is void.
-                    Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused => l.skip_bulk()?,
+                    Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used => l.skip_bulk()?,
                     _ => return Err(EPROTO),
                 }
             }

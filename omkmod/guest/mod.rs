@@ -18,7 +18,7 @@ use crate::link::{bad, Frame, Link, FOREVER};
 use crate::omcore::syscalls::{self, Class};
 use crate::omcore::wire::{self, Kind, Reader, Writer};
 use crate::process::journey::comm_text;
-use crate::sys::task::{self, Kick, Role, TaskCell};
+use crate::sys::task::{self, Kick, Role, Task, TaskCell};
 use crate::sys::{memory, Bytes, Signal};
 use company::Company;
 use core::ffi::c_void;
@@ -48,6 +48,11 @@ pub(crate) struct Guest {
     leaving: AtomicBool,
     /// It wants to go home.
     wishing: AtomicBool,
+    /// The task itself, for those who look at it.
+    task: Task,
+    /// Home is to hear how much CPU time it has used; how much it has heard of, ns.
+    metered: AtomicBool,
+    told: AtomicU64,
     /// Home wants it stopped until it says otherwise.
     paused: AtomicBool,
     /// A question of home is being answered: nothing may be asked meanwhile.
@@ -65,6 +70,9 @@ pub(crate) struct Guest {
     /// CPU time of the vessel before the process moved in.
     cpu_before: (u64, u64),
 }
+
+/// CPU time after which home hears of it.
+const METER_NS: u64 = 40_000_000;
 
 const NR_GETPID: u32 = 39;
 const NR_EXIT: u32 = 60;
@@ -94,6 +102,9 @@ impl Guest {
                 company,
                 leaving: AtomicBool::new(false),
                 wishing: AtomicBool::new(false),
+                task: Task::current()?,
+                metered: AtomicBool::new(false),
+                told: AtomicU64::new(0),
                 paused: AtomicBool::new(false),
                 answering: AtomicBool::new(false),
                 ended: AtomicBool::new(false),
@@ -137,9 +148,21 @@ impl Guest {
         Ok(())
     }
 
+    /// From any task, now and then: home's timers and statistics go by what the guest uses.
+    pub(crate) fn meter(&self) {
+        let (u, s) = self.task.cputime();
+        let used = (u + s).saturating_sub(self.cpu_before.0 + self.cpu_before.1);
+        if used.saturating_sub(self.told.load(Ordering::Relaxed)) >= METER_NS {
+            self.metered.store(true, Ordering::Relaxed);
+            self.kick.now();
+        }
+    }
+
     fn cputime(&self) -> (u64, u64) {
         let (u, s) = task::cputime();
-        (u.saturating_sub(self.cpu_before.0), s.saturating_sub(self.cpu_before.1))
+        let (u, s) = (u.saturating_sub(self.cpu_before.0), s.saturating_sub(self.cpu_before.1));
+        self.told.store(u + s, Ordering::Relaxed);
+        (u, s)
     }
 
     /// From any task: this guest shall go home.
@@ -285,6 +308,10 @@ impl Guest {
             while self.paused.load(Ordering::Relaxed) || self.link.with(|l| l.readable())? {
                 let frame = self.link.with(|l| l.recv_within(FOREVER))??;
                 self.heard(frame)?;
+            }
+            if self.metered.swap(false, Ordering::Relaxed) {
+                let (utime, stime) = self.cputime();
+                self.say(Kind::Used, &[&utime.to_le_bytes(), &stime.to_le_bytes()])?;
             }
             // A fault that would kill the guest here belongs home.
             if task::fault_pending() {

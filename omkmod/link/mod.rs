@@ -90,6 +90,14 @@ impl Link {
         self.ahead_at < self.ahead.len() || self.sock.readable()
     }
 
+    /// Waits until there is something to be read, however long it takes. Only death interrupts.
+    pub(crate) fn await_input(&self) -> Result {
+        if self.readable() {
+            return Ok(());
+        }
+        self.sock.wait(false, FOREVER)
+    }
+
     fn push(&self, mut data: &[u8], more: bool) -> Result {
         while !data.is_empty() {
             match self.sock.send(data, more) {

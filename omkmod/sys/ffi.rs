@@ -121,11 +121,13 @@ extern "C" {
     pub(super) fn om_cpu_features(out: *mut u32, max: u32) -> u32;
     pub(super) fn om_cputime(utime: *mut u64, stime: *mut u64);
     pub(super) fn om_cputime_add(utime: u64, stime: u64);
+    pub(super) fn om_run_works();
     pub(super) fn om_blocked() -> u64;
     pub(super) fn om_set_blocked(bits: u64);
     pub(super) fn om_restore_mask();
     pub(super) fn om_take_signal(out: *mut Signal) -> bool;
     pub(super) fn om_stop_pending() -> bool;
+    pub(super) fn om_core_pending() -> bool;
     pub(super) fn om_queue_signal(sig: *const Signal) -> c_int;
     pub(super) fn om_dequeue_any(out: *mut Signal) -> bool;
     pub(super) fn om_requeue_signal(sig: *const Signal);

@@ -27,6 +27,7 @@ long om_x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 void om_task_work_run(void);
 int om_anon_vma_prepare(struct vm_area_struct *vma);
 int om_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp);
+void om_run_posix_cpu_timers(void);
 struct kernel_clone_args;
 pid_t om_kernel_clone(struct kernel_clone_args *args);
 struct ksignal;

@@ -21,6 +21,7 @@ static long stub_x64_sys_call(const struct pt_regs *regs, unsigned int nr) { ret
 static void stub_task_work_run(void) { }
 static bool stub_get_signal(struct ksignal *ksig) { return false; }
 static pid_t stub_kernel_clone(struct kernel_clone_args *args) { return -ENOSYS; }
+static void stub_run_posix_cpu_timers(void) { }
 static int stub_anon_vma_prepare(struct vm_area_struct *vma) { return -ENOMEM; }
 static int stub_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp) { return 0; }
 
@@ -29,6 +30,7 @@ DEFINE_STATIC_CALL(om_sc_x64_sys_call, stub_x64_sys_call);
 DEFINE_STATIC_CALL(om_sc_task_work_run, stub_task_work_run);
 DEFINE_STATIC_CALL(om_sc_get_signal, stub_get_signal);
 DEFINE_STATIC_CALL(om_sc_kernel_clone, stub_kernel_clone);
+DEFINE_STATIC_CALL(om_sc_run_posix_cpu_timers, stub_run_posix_cpu_timers);
 DEFINE_STATIC_CALL(om_sc_anon_vma_prepare, stub_anon_vma_prepare);
 DEFINE_STATIC_CALL(om_sc_mem_cgroup_charge, stub_mem_cgroup_charge);
 
@@ -64,6 +66,9 @@ int om_symbols_init(char *missing, size_t len)
 	FIND(om_sc_task_work_run, "task_work_run");
 	FIND(om_sc_get_signal, "get_signal");
 	FIND(om_sc_kernel_clone, "kernel_clone");
+#ifdef CONFIG_POSIX_TIMERS
+	FIND(om_sc_run_posix_cpu_timers, "run_posix_cpu_timers");
+#endif
 	FIND(om_sc_anon_vma_prepare, "__anon_vma_prepare");
 #ifdef CONFIG_MEMCG
 	FIND(om_sc_mem_cgroup_charge, "__mem_cgroup_charge");
@@ -89,6 +94,11 @@ bool om_get_signal_raw(struct ksignal *ksig)
 pid_t om_kernel_clone(struct kernel_clone_args *args)
 {
 	return static_call(om_sc_kernel_clone)(args);
+}
+
+void om_run_posix_cpu_timers(void)
+{
+	static_call(om_sc_run_posix_cpu_timers)();
 }
 
 int om_anon_vma_prepare(struct vm_area_struct *vma)

@@ -885,6 +885,7 @@ void om_cputime(u64 *utime, u64 *stime)
 		*utime = current->se.sum_exec_runtime - *stime;
 }
 
+/* Time used elsewhere counts as this task's, and for its timers, as the scheduler's tick would count it. */
 void om_cputime_add(u64 utime, u64 stime)
 {
 	unsigned long flags;
@@ -893,7 +894,24 @@ void om_cputime_add(u64 utime, u64 stime)
 	current->utime += utime;
 	current->stime += stime;
 	current->se.sum_exec_runtime += utime + stime;
+#ifdef CONFIG_POSIX_TIMERS
+	if (READ_ONCE(current->signal->posix_cputimers.timers_active)) {
+		struct task_cputime_atomic *sum = &current->signal->cputimer.cputime_atomic;
+
+		atomic64_add(utime, &sum->utime);
+		atomic64_add(stime, &sum->stime);
+		atomic64_add(utime + stime, &sum->sum_exec_runtime);
+	}
+	om_run_posix_cpu_timers();
+#endif
 	local_irq_restore(flags);
+}
+
+/* What the timers want done in the task's own context: their signals. */
+void om_run_works(void)
+{
+	if (task_work_pending(current))
+		om_task_work_run();
 }
 
 /* ---- signals ---- */
@@ -955,6 +973,26 @@ bool om_stop_pending(void)
 			stop = true;
 	spin_unlock_irq(&current->sighand->siglock);
 	return stop || freezing(current);
+}
+
+/* Will taking signals end this process with a core file? That is for a process that is whole. */
+bool om_core_pending(void)
+{
+	static const int cores[] = { SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSEGV, SIGBUS, SIGSYS, SIGXCPU, SIGXFSZ };
+	sigset_t pending;
+	bool core = false;
+	int i;
+
+	spin_lock_irq(&current->sighand->siglock);
+	sigorsets(&pending, &current->pending.signal, &current->signal->shared_pending.signal);
+	sigandnsets(&pending, &pending, &current->blocked);
+	if (!sigismember(&current->pending.signal, SIGKILL) && !(current->signal->flags & SIGNAL_GROUP_EXIT))
+		for (i = 0; i < ARRAY_SIZE(cores); i++)
+			if (sigismember(&pending, cores[i]) &&
+			    current->sighand->action[cores[i] - 1].sa.sa_handler == SIG_DFL)
+				core = true;
+	spin_unlock_irq(&current->sighand->siglock);
+	return core;
 }
 
 static_assert(sizeof(((struct kernel_siginfo *)0)->_sifields) + 16 == 48 || sizeof(kernel_siginfo_t) == 48);
@@ -1167,8 +1205,12 @@ bool om_vma_is_special(struct vm_area_struct *vma)
 
 void om_task_cputime(struct task_struct *task, u64 *utime, u64 *stime)
 {
+	u64 sum = READ_ONCE(task->se.sum_exec_runtime);
+
 	*utime = READ_ONCE(task->utime);
 	*stime = READ_ONCE(task->stime);
+	if (*utime + *stime < sum)
+		*utime = sum - *stime;
 }
 
 /* Pages mapped and present. */

@@ -514,6 +514,12 @@ pub(crate) fn add_cputime(utime: u64, stime: u64) {
     unsafe { ffi::om_cputime_add(utime, stime) };
 }
 
+/// Does what waits for this task's user-mode boundary, such as timers that have run out.
+pub(crate) fn run_works() {
+    // SAFETY: process context.
+    unsafe { ffi::om_run_works() };
+}
+
 /// Blocked signals as bits.
 pub(crate) fn blocked() -> u64 {
     // SAFETY: no preconditions.
@@ -543,6 +549,12 @@ pub(crate) fn take_signal() -> Option<Signal> {
 pub(crate) fn stop_pending() -> bool {
     // SAFETY: no preconditions.
     unsafe { ffi::om_stop_pending() }
+}
+
+/// Would taking signals end this process with a core file?
+pub(crate) fn core_pending() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_core_pending() }
 }
 
 /// Guest: queues a signal that has a handler.

@@ -40,6 +40,7 @@ const UTSNAME: u32 = 390;
 
 // Notes that several calls share.
 const AIO: &str = "The kernel writes to user memory after the call.";
+const METERED: &str = "Timers of CPU time hear of the guest's about twenty times a second.";
 const CPU_TIME: &str = "Home adds the CPU time that the guest used.";
 const ANSWERED: &str = "Answered at the guest: home sent it with the process.";
 const ASKED: &str = "Asked at home each time: it may change there.";
@@ -135,7 +136,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     36 getitimer Forwarded [1 OutFixed(ITIMERVAL)];
     37 alarm Forwarded [];
     38 setitimer Forwarded [1 InFixed(ITIMERVAL), 2 OutFixed(ITIMERVAL)]
-        "Home: ITIMER_VIRTUAL and ITIMER_PROF, which count CPU time.";
+        METERED;
     39 getpid Cached [] ANSWERED;
     40 sendfile Forwarded [2 InOutFixed(8)];
     41 socket Forwarded [];
@@ -322,7 +323,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     219 restart_syscall Restart [];
     220 semtimedop Forwarded [1 InArray { count_arg: 2, size: SEMBUF }, 3 InFixed(TIMESPEC)];
     221 fadvise64 Forwarded [];
-    222 timer_create Forwarded [1 InFixed(SIGEVENT), 2 OutFixed(4)] "Home: CPU-time clocks.";
+    222 timer_create Forwarded [1 InFixed(SIGEVENT), 2 OutFixed(4)] METERED;
     223 timer_settime Forwarded [2 InFixed(ITIMERSPEC), 3 OutFixed(ITIMERSPEC)];
     224 timer_gettime Forwarded [1 OutFixed(ITIMERSPEC)];
     225 timer_getoverrun Forwarded [];
@@ -332,7 +333,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
         "Local: realtime, monotonic, raw, coarse and boottime; the monotonic and boottime ones as at home, the others \
          are the guest's node's. For CPU-time clocks home adds what the guest used.";
     229 clock_getres Forwarded [1 OutFixed(TIMESPEC)] "Local: the clocks that clock_gettime reads locally.";
-    230 clock_nanosleep Forwarded [2 InFixed(TIMESPEC), 3 InOutFixed(TIMESPEC)] "Home: CPU-time clocks.";
+    230 clock_nanosleep Forwarded [2 InFixed(TIMESPEC), 3 InOutFixed(TIMESPEC)] METERED;
     231 exit_group Exit [];
     232 epoll_wait Forwarded [1 OutArrayRet { count_arg: 2, size: EPOLL_EVENT }];
     233 epoll_ctl Forwarded [3 InFixed(EPOLL_EVENT)];
