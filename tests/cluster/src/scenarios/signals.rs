@@ -22,6 +22,9 @@ pub fn all() -> Vec<Scenario> {
         shared("signals/stopped-when-moved", stopped_when_moved),
         shared("signals/default-actions", default_actions),
         shared("signals/faults", faults),
+        shared("signals/core-file", core_file),
+        shared("signals/debugger", debugger),
+        shared("signals/cpu-timers", cpu_timers),
         shared("signals/exit-status", exit_status),
         shared("signals/ctrl-c", ctrl_c),
         shared("signals/sleeping-call", sleeping_call),
@@ -114,6 +117,63 @@ fn faults(cluster: &Cluster) -> Result<()> {
         ensure!(status == Status::Signal(signal), "{how}: {status}");
     }
     Ok(())
+}
+
+/// A core file of a process that dies while it is away has the guest's registers and memory.
+fn core_file(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let script = "rm -rf /tmp/core && mkdir /tmp/core && cd /tmp/core && ulimit -c unlimited
+        /programs/timers-dynamic -p progress forever & child=$!
+        while ! [ -s progress ]; do sleep 0.1; done
+        omctl migrate $child 2 || exit 1; sleep 1; [ $(omctl where $child) = 2 ] || exit 2
+        kill -SEGV $child; wait $child; echo $?
+        gdb -batch -ex 'print *(int *)&marker' -ex backtrace /programs/timers-dynamic core* 2>&1";
+    let found = home.sh(script)?;
+    for word in ["139\n", "= 271828", "main ("] {
+        ensure!(found.contains(word), "no `{word}` in:\n{found}");
+    }
+    Ok(())
+}
+
+/// A debugger and a tracer find the whole process: it comes home for them, and goes on when they leave.
+fn debugger(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "timers-dynamic forever")?;
+    let pid = program.pid();
+    home.migrate(pid, to(2))?;
+    program.advance(1)?;
+    let found = home.sh(&format!("gdb -batch -p {pid} -ex 'print *(int *)&marker' -ex backtrace 2>&1"))?;
+    for word in ["= 271828", "main ("] {
+        ensure!(found.contains(word), "no `{word}` in:\n{found}");
+    }
+    ensure!(home.where_is(pid)? == 0, "it is away while it is looked at");
+    program.advance(1)?;
+    home.migrate(pid, to(2))?;
+    program.advance(1)?;
+    home.sh(&format!("timeout 5 strace -o /tmp/strace.out -p {pid}; true"))?;
+    let trace = home.read("/tmp/strace.out")?;
+    ensure!(trace.contains("SIGVTALRM") && trace.contains("pwrite64("), "the trace is\n{trace}");
+    program.advance(1)?;
+    program.finish()
+}
+
+/// Timers that count CPU time count what the guest uses, and `ps` shows it.
+fn cpu_timers(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "timers")?;
+    for destination in [to(2), HOME, to(2)] {
+        home.migrate(program.pid(), destination)?;
+        program.advance(2)?;
+    }
+    let used = |program: &Program| -> Result<u64> {
+        let stat = home.read(&format!("/proc/{}/stat", program.pid()))?;
+        let fields: Vec<&str> = stat.rsplit_once(") ").context("no name")?.1.split(' ').collect();
+        Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+    };
+    let before = used(&program)?;
+    program.advance(2)?;
+    ensure!(used(&program)? > before, "home sees no CPU time of it");
+    program.finish()
 }
 
 fn exit_status(cluster: &Cluster) -> Result<()> {
