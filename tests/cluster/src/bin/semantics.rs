@@ -29,6 +29,9 @@ struct Arguments {
     /// Only some of the ways, by their first letters: h (at home), a (away), p (at points), t (to and fro)
     #[arg(long, value_name = "LETTERS")]
     ways: Option<String>,
+    /// Run each so often
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    repeat: usize,
     /// Do not move children along when a program goes to and fro
     #[arg(long)]
     leave_children: bool,
@@ -69,8 +72,9 @@ fn execute(arguments: &Arguments) -> Result<bool> {
         return Ok(true);
     }
     let ways = ways(arguments.ways.as_deref())?;
-    let all = arguments.names.is_empty() && ways == Way::ALL;
-    ensure!(all || !arguments.write_docs, "--write-docs wants all features and ways");
+    let all = arguments.names.is_empty() && ways == Way::ALL && arguments.repeat == 1;
+    let features: Vec<Feature> = std::iter::repeat_n(features, arguments.repeat).flatten().collect();
+    ensure!(all || !arguments.write_docs, "--write-docs wants all features and ways, once");
     // Logs of former runs only confuse.
     let _ = fs::remove_dir_all(&arguments.logs);
     let started = Instant::now();

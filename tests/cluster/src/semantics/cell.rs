@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a program may take in all, on a machine that has other things to do.
-const LIFE: Duration = Duration::from_secs(60);
+const LIFE: Duration = Duration::from_secs(45);
 /// How long one move may take, and how long a program takes to end when it has said so.
 const PROMPT: Duration = Duration::from_secs(30);
 /// How often one is moved that goes to and fro, in milliseconds, and how many times: in the end it is away.
@@ -141,9 +141,11 @@ fn reasons_of_shuttle(output: &str) -> Result<Vec<String>> {
 /// Why a process is at home that was not sent there.
 const OF_ITSELF: &str = "it comes home for a call";
 
-/// A reason of the module without what all of them begin with.
+/// A reason of the module without what all of them begin with, and without a pid.
 fn plain(reason: &str) -> String {
-    reason.strip_prefix("it cannot leave: ").unwrap_or(reason).trim().into()
+    let reason = reason.trim();
+    let reason = reason.strip_prefix("it cannot leave: ").unwrap_or(reason);
+    reason.split(" (kill -CONT").next().unwrap_or(reason).into()
 }
 
 /// Waits for the end of a program, and says what it printed; kills it when it takes too long. (Without the dump of
@@ -366,7 +368,11 @@ impl<'a> Play<'a> {
         }
         let away = state::take(home, self.pid(), true)?;
         let mut differences: Vec<String> = state::changed(&before, &away, "away").into_iter().collect();
-        differences.extend(state::guest_differs(&away, home, host, self.pid(), "after leaving")?);
+        let guest = state::guest_differs(&away, home, host, self.pid(), "after leaving")?;
+        if self.place()? == 0 {
+            return self.note_coming_home();
+        }
+        differences.extend(guest);
         ensure!(self.go(HOME)?, "it cannot come home: {:?}", self.reasons);
         let after = state::take(home, self.pid(), false)?;
         differences.extend(state::changed(&before, &after, "home again"));
