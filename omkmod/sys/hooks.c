@@ -40,7 +40,8 @@ static bool om_dispatch(struct pt_regs *regs)
 static void notrace dispatch_callback(unsigned long ip, unsigned long parent_ip,
 				      struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	if (om_role_kind(current, NULL) != OM_GUEST)
+	/* A program's own use of the dispatcher is not ours. */
+	if (!om_dispatch_is_ours())
 		return;
 	if (!try_module_get(THIS_MODULE))
 		return;
@@ -49,8 +50,7 @@ static void notrace dispatch_callback(unsigned long ip, unsigned long parent_ip,
 
 static struct ftrace_ops dispatch_ops = {
 	.func = dispatch_callback,
-	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_RECURSION |
-		 FTRACE_OPS_FL_SAVE_REGS,
+	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_RECURSION,
 };
 
 /* Tracepoints. Their probes run with preemption off. */

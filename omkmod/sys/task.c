@@ -1119,10 +1119,15 @@ void om_set_rlimit(unsigned int which, u64 value)
 
 void om_dispatch_flag(bool on)
 {
-	if (on)
+	if (on) {
+		current->syscall_dispatch.selector = NULL;
+		current->syscall_dispatch.offset = OM_DISPATCH_OFFSET;
+		current->syscall_dispatch.len = OM_DISPATCH_LEN;
 		set_task_syscall_work(current, SYSCALL_USER_DISPATCH);
-	else
+	} else {
 		clear_task_syscall_work(current, SYSCALL_USER_DISPATCH);
+		current->syscall_dispatch.offset = current->syscall_dispatch.len = 0;
+	}
 }
 
 /* ---- the outline of the address space ---- */

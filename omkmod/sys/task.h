@@ -2,6 +2,7 @@
 #ifndef OM_TASK_H
 #define OM_TASK_H
 
+#include <linux/sched.h>
 #include <linux/task_work.h>
 #include <linux/types.h>
 
@@ -59,6 +60,17 @@ struct om_kick {
 void om_kick_init(struct om_kick *kick, void (*fn)(void *), void *data);
 void om_kick_now(struct om_kick *kick);
 void om_restart_check(void);
+
+/* A range that prctl() refuses marks the guests among those whose calls are dispatched. */
+#define OM_DISPATCH_OFFSET 1ul
+#define OM_DISPATCH_LEN ULONG_MAX
+
+static __always_inline bool om_dispatch_is_ours(void)
+{
+	return current->syscall_dispatch.offset == OM_DISPATCH_OFFSET &&
+	       current->syscall_dispatch.len == OM_DISPATCH_LEN;
+}
+
 bool om_not_last(struct callback_head *head);
 
 void om_armed_exec(struct task_struct *task);
