@@ -8,11 +8,12 @@
 #   make uninstall     takes that away again
 #   make demo          three nodes on this machine, real programs that move between them
 #   make test          everything that can be checked automatically
+#   make semantics     what processes do, feature by feature, at home and away; writes docs/semantics.md
 #   make bench         measurements
 #   make soak          the long checks, under a kernel with KASAN and lockdep
 #   make clean
 #
-# demo, test, bench and soak first install what is missing (scripts/bootstrap) and build the reference
+# demo, test, semantics, bench and soak first install what is missing (scripts/bootstrap) and build the reference
 # kernel once, outside the checkout (tests/kernel/build), unless KDIR=... names another one to test with.
 
 # kbuild reads the file Kbuild beside this one.
@@ -32,7 +33,7 @@ PROGRAMS := tests/programs/build
 MODULE_SOURCES := Kbuild omkmod omcore proc_hpc
 
 .PHONY: all module module-debug kping omctl tools static-tools programs demo test bench soak clean \
-	reference debug scenarios install install-module install-tools install-dkms built uninstall
+	reference debug scenarios semantics install install-module install-tools install-dkms built uninstall
 
 all: module omctl
 
@@ -194,6 +195,9 @@ scenarios: reference
 test: reference
 	cargo test --workspace
 	target/release/scenarios
+
+semantics: reference
+	target/release/semantics --write-docs
 
 bench: reference
 	target/release/bench
