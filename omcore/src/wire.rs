@@ -158,6 +158,8 @@ kinds! {
     WantHome = 71, 64, 0;
     /// CPU time that the guest has used so far, user and system, ns: from time to time while it computes.
     Used = 73, 64, 0;
+    /// A fault is to kill a child that cannot come home, because its memory is its parent's: home does it.
+    Fault = 74, 256, 0;
     /// Instead of pages, from all threads but one: another brings the memory home.
     Rest = 72, 64, 0;
 }

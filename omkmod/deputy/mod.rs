@@ -238,6 +238,17 @@ impl Deputy {
                 task::run_works();
                 Ok(None)
             }
+            Kind::Fault => {
+                let signal = self.link.with(|l| {
+                    let mut r = Reader::new(l.body());
+                    let signo = r.u64().map_err(bad)?;
+                    let info = r.array().map_err(bad)?;
+                    r.finish().map_err(bad)?;
+                    Ok::<_, Error>(Signal { signo, mask: 0, restore_mask: 0, info })
+                })??;
+                task::requeue_signal(&signal);
+                Ok(None)
+            }
             Kind::WantHome => self.away.recall().map(|()| None),
             Kind::Coming => self.receive_home(),
             // A stop that was overtaken by a call of the guest.

@@ -318,7 +318,7 @@ impl Guest {
                 self.wishing.store(true, Ordering::Relaxed);
             }
             if self.borrows.load(Ordering::Relaxed) {
-                return Ok(());
+                return if self.wishing.swap(false, Ordering::AcqRel) && task::fault_pending() { self.die_at_home() } else { Ok(()) };
             }
             if self.wishing.swap(false, Ordering::AcqRel) && !self.leaving.load(Ordering::Relaxed) {
                 if self.company.alone() {
@@ -340,6 +340,17 @@ impl Guest {
                 task::kill_self();
                 return Ok(());
             }
+        }
+    }
+
+    /// Of a fault, in a process that cannot go home. Its deputy takes the signal; it may ask for memory for a core file.
+    fn die_at_home(&self) -> Result {
+        while let Some(s) = task::dequeue_signal() {
+            self.say(Kind::Fault, &[&s.signo.to_le_bytes(), &s.info])?;
+        }
+        loop {
+            let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+            self.heard(frame)?;
         }
     }
 
