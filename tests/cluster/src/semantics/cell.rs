@@ -109,7 +109,7 @@ fn attempt(stage: &Stage, feature: &Feature, way: Way) -> Result<Verdict> {
         Way::AtHome => play.at_home(),
         Way::StartedAway => play.started_away(positions[0]),
         Way::MovedAtPoints => play.moved_at_points(),
-        Way::ToAndFro => play.to_and_fro(),
+        Way::ToAndFro => play.commute(),
     };
     let verdict = match result.and_then(|()| play.verdict()) {
         Ok(Verdict::Failed(why)) => why,
@@ -244,7 +244,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    fn to_and_fro(&mut self) -> Result<()> {
+    fn commute(&mut self) -> Result<()> {
         while let Some(said) = self.listen()? {
             match said {
                 Said::Ready => {

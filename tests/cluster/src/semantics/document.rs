@@ -26,6 +26,8 @@ What processes do, and whether they may do it away. Each line is a small program
 | home | it found nothing wrong, but did not leave or came home of itself; the number is the reason, [below](#reasons) |
 | **FAIL** | it found something wrong, or its state was not the same; [below](#failures) |
 | – | the test nodes do not have what it shows |
+
+A move can hit a program anywhere, so what fails once in a while may pass in this table, and the other way round.
 ";
 
 /// The page.

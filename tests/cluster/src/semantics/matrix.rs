@@ -97,16 +97,16 @@ pub fn run(
                     complaints.push(format!("{error:#}"));
                 }
             }
-            Some((complaint, mut blamed)) => {
+            Some((complaint, blamed)) => {
                 let names: Vec<String> =
                     blamed.iter().map(|(feature, way)| format!("{feature} {way}")).collect();
                 complaints.push(format!("with {}: {complaint}", names.join(", ")));
-                if let (1, Some((feature, way))) = (blamed.len(), blamed.pop()) {
-                    let verdict =
-                        Verdict::Failed(format!("{complaint}\n(logs: {})", cluster.logs().display()));
-                    shared.tell(Cell { feature: feature.clone(), way, verdict, took: Duration::ZERO });
-                    let next = ways.iter().find(|other| **other > way);
-                    shared.tasks.extend(next.map(|next| (feature, *next)));
+                if let [(feature, way)] = blamed.as_slice() {
+                    let why = format!("{complaint}\n(logs: {})", cluster.logs().display());
+                    let verdict = Verdict::Failed(why);
+                    shared.tell(Cell { feature: feature.clone(), way: *way, verdict, took: Duration::ZERO });
+                    let next = ways.iter().find(|other| *other > way);
+                    shared.tasks.extend(next.map(|next| (feature.clone(), *next)));
                 } else {
                     suspects.extend(blamed);
                 }
