@@ -158,6 +158,8 @@ kinds! {
     WantHome = 71, 64, 0;
     /// CPU time that the guest has used so far, user and system, ns: from time to time while it computes.
     Used = 73, 64, 0;
+    /// Home has seen the mask, and sent the signals that it lets through.
+    Masked = 75, 64, 0;
     /// A fault is to kill a child that cannot come home, because its memory is its parent's: home does it.
     Fault = 74, 256, 0;
     /// Instead of pages, from all threads but one: another brings the memory home.
@@ -388,6 +390,8 @@ record! {
         vdso, vdso_len, vvar, vvar_len,
         /// Keyed hash of the vDSO image: libc has remembered addresses inside it.
         vdso_hash,
+        /// What the process has registered with membarrier, as the kernel keeps it.
+        membarrier,
     }
 }
 
@@ -512,6 +516,8 @@ record! {
 pub mod reply_flag {
     /// Come home as soon as the call is finished.
     pub const COME_HOME: u64 = 1;
+    /// Blocked signals wait at home: when a handler returns they may come first.
+    pub const SIGNALS_WAIT: u64 = 2;
 }
 
 record! {
@@ -519,7 +525,8 @@ record! {
     Signal {
         /// Number, 1 to 64.
         signo,
-        /// Mask in force when it was taken, and whether the guest's own must be restored afterwards.
+        /// Mask in force when it was taken; 1: the guest's own must be restored afterwards; 2: more signals wait for the
+        /// end of the handler.
         mask, restore_mask,
     }
 }

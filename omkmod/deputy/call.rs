@@ -22,6 +22,7 @@ const MADV_FREE: u64 = 8;
 /// Position of the third argument in [`Regs`].
 const DX: usize = 12;
 const ENOSYS: i64 = -38;
+const EINTR_CODE: i64 = -4;
 /// Bytes of a [`Reply`].
 const REPLY_LEN: usize = 24;
 /// Most bytes of pages a call may fill without their having been sent.
@@ -199,6 +200,19 @@ impl Deputy {
         loop {
             let ax = task::syscall_for(regs, run);
             let sent = self.signals_sent.load(Ordering::Relaxed);
+            if ax == EINTR_CODE && task::never_restarted(nr) {
+                self.signals(false)?;
+                if self.signals_sent.load(Ordering::Relaxed) != sent {
+                    return Ok(ax);
+                }
+                // Nobody but us has interrupted it: it is made again.
+                task::restore_mask();
+                if self.wanted() {
+                    *flags |= wire::reply_flag::COME_HOME;
+                    return Ok(ERESTARTNOINTR);
+                }
+                continue;
+            }
             if !is_restart(ax) {
                 // A signal that the call itself caused is handled before it returns; but a handler it set must be
                 // known at the guest first.
@@ -259,6 +273,7 @@ impl Deputy {
                     }
                 }
             })?;
+            let flags = if task::signals_wait() { flags | wire::reply_flag::SIGNALS_WAIT } else { flags };
             let result = Reply { ax: ax as u64, flags, ticket: window.ticket() };
             drop(window);
             let mut head = [0u8; REPLY_LEN];

@@ -123,9 +123,11 @@ impl Deputy {
         }
     }
 
-    /// Lets the guest run.
-    pub(crate) fn send_go(&self) -> Result {
-        self.link.with(|l| l.send(Kind::Go, &[]))?
+    /// Lets the guest run. Signals that are pending come first: their handlers run before the program goes on, as they would
+    /// have here. May never return.
+    pub(crate) fn depart(&self) -> Result {
+        self.signals(false)?;
+        self.say(Kind::Go, &[])
     }
 
     /// Shall it come home?
@@ -221,12 +223,16 @@ impl Deputy {
             }
             Kind::FileReq => self.file_pages().map(|()| None),
             Kind::Mask => {
-                let (mask, seen) = self.link.with(|l| {
+                let (mask, seen, waits) = self.link.with(|l| {
                     let mut r = Reader::new(l.body());
-                    Ok::<_, Error>((r.u64().map_err(bad)?, r.u64().map_err(bad)?))
+                    Ok::<_, Error>((r.u64().map_err(bad)?, r.u64().map_err(bad)?, r.u64().map_err(bad)?))
                 })??;
                 task::set_blocked(mask);
                 self.confirm_signals(seen);
+                if waits != 0 {
+                    self.signals(false)?;
+                    self.say(Kind::Masked, &[])?;
+                }
                 Ok(None)
             }
             Kind::Used => {

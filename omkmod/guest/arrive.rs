@@ -192,7 +192,7 @@ fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result
         return Err(e);
     }
     guest.say(Kind::Ready, &[])?;
-    guest.link.with(|l| l.expect(Kind::Go))??;
+    guest.await_go()?;
     guest.restart_at_home.store(true, Ordering::Relaxed);
     task::dispatch(true);
     guest.listen(true);
@@ -249,7 +249,7 @@ impl NewThread {
             return Err(e);
         }
         guest.say(Kind::Ready, &[])?;
-        guest.link.with(|l| l.expect(Kind::Go))??;
+        guest.await_go()?;
         guest.restart_at_home.store(true, Ordering::Relaxed);
         task::dispatch(true);
         guest.listen(true);

@@ -11,6 +11,10 @@ use crate::sys::{memory, task, Bytes};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 
+const SETRLIMIT: u32 = 160;
+const PRLIMIT64: u32 = 302;
+const RLIMIT_STACK: u32 = 3;
+
 const PAGE: u64 = wire::PAGE as u64;
 /// Most bytes announced as to be filled; what a call fills beyond them is fetched first.
 const MAX_FILL: u64 = 64 << 20;
@@ -158,6 +162,9 @@ impl Guest {
             // This kernel decides as home's would have: it looks when it believes that a signal is pending.
             task::make_restart();
         }
+        if ax == 0 {
+            self.follow_stack_limit(nr, args);
+        }
         match class {
             Class::Memory if ax >= 0 || ax < -4095 => repeat::memory(nr, args, ax, frame),
             Class::Signal if ax == 0 => {
@@ -170,6 +177,20 @@ impl Guest {
             self.called_home();
         }
         Ok(())
+    }
+
+    /// The stack grows here: by the limit that home has accepted.
+    fn follow_stack_limit(&self, nr: u32, args: [u64; 6]) {
+        let [a0, a1, a2, ..] = args;
+        let new = match nr {
+            SETRLIMIT if a0 as u32 == RLIMIT_STACK => a1,
+            PRLIMIT64 if a1 as u32 == RLIMIT_STACK && (a0 as i32 == 0 || a0 as i32 == self.own_pid) => a2,
+            _ => return,
+        };
+        let mut limit = [0u8; 8];
+        if new != 0 && memory::read_user(new, &mut limit).is_ok() {
+            task::set_rlimit(RLIMIT_STACK, u64::from_le_bytes(limit));
+        }
     }
 
     fn send_call(&self, carry: Carry) -> Result {
@@ -265,6 +286,7 @@ impl Guest {
             done?;
         }
         self.company.turn_done(reply.ticket);
+        self.more_signals.store(reply.flags & reply_flag::SIGNALS_WAIT != 0, Ordering::Relaxed);
         Ok((reply.ax as i64, reply.flags))
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Guest {
     /// The interrupted call that `restart_syscall` continues was home's.
     restart_at_home: AtomicBool,
     signals_seen: AtomicU64,
+    /// Home has more signals for when the handler returns.
+    more_signals: AtomicBool,
     /// Forwarded calls so far.
     pub(crate) calls: AtomicU64,
     ahead: (AtomicU64, AtomicU64),
@@ -74,8 +76,11 @@ pub(crate) struct Guest {
 /// CPU time after which home hears of it.
 const METER_NS: u64 = 40_000_000;
 
+/// In a signal's `restore_mask`.
+const MORE_SIGNALS: u64 = 2;
 const NR_GETPID: u32 = 39;
 const NR_EXIT: u32 = 60;
+const NR_SET_TID_ADDRESS: u32 = 218;
 const NR_GETTID: u32 = 186;
 
 impl Guest {
@@ -111,6 +116,8 @@ impl Guest {
                 borrows: AtomicBool::new(false),
                 restart_at_home: AtomicBool::new(false),
                 signals_seen: AtomicU64::new(0),
+                // As far as it knows.
+                more_signals: AtomicBool::new(true),
                 calls: AtomicU64::new(0),
                 ahead: (AtomicU64::new(0), AtomicU64::new(0)),
                 cpu_before: task::cputime(),
@@ -186,6 +193,18 @@ impl Guest {
         }
     }
 
+    /// Waits for the word to run. Signals that were pending at home come before it.
+    fn await_go(&self) -> Result {
+        loop {
+            let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+            match frame.kind {
+                Kind::Go => return Ok(()),
+                Kind::Signal => self.take_signal()?,
+                _ => return Err(EPROTO),
+            }
+        }
+    }
+
     fn say(&self, kind: Kind, parts: &[&[u8]]) -> Result {
         self.link.with(|l| l.send(kind, parts))?
     }
@@ -218,6 +237,11 @@ impl Guest {
             return self.at_home(frame, u32::MAX, args);
         }
         match syscalls::refine(nr, args) {
+            // Its result is the thread's number, and libc remembers it.
+            Class::Local if nr == NR_SET_TID_ADDRESS => {
+                let _ = frame.run();
+                self.answer(frame, self.own_tid)
+            }
             Class::Local => {
                 self.restart_at_home.store(false, Ordering::Relaxed);
                 false
@@ -283,12 +307,28 @@ impl Guest {
     fn sigreturn(&self, frame: &task::Frame) -> bool {
         let ax = frame.run();
         frame.set_result(ax as u64);
-        let mask = task::blocked().to_le_bytes();
-        let seen = self.signals_seen.load(Ordering::Relaxed).to_le_bytes();
-        if let Err(e) = self.say(Kind::Mask, &[&mask, &seen]) {
+        // More signals wait at home for this mask: they come before the program goes on.
+        let waits = self.more_signals.swap(false, Ordering::Relaxed);
+        self.listen(false);
+        if let Err(e) = self.tell_mask(waits) {
             self.end(e);
         }
+        self.listen(true);
         true
+    }
+
+    fn tell_mask(&self, waits: bool) -> Result {
+        let mask = task::blocked().to_le_bytes();
+        let seen = self.signals_seen.load(Ordering::Relaxed).to_le_bytes();
+        self.say(Kind::Mask, &[&mask, &seen, &u64::from(waits).to_le_bytes()])?;
+        while waits {
+            let frame = self.link.with(|l| l.recv_within(FOREVER))??;
+            if frame.kind == Kind::Masked {
+                break;
+            }
+            self.heard(frame)?;
+        }
+        Ok(())
     }
 
     /// At the user-mode boundary, because home said something, or something is to be done there.
@@ -385,6 +425,9 @@ impl Guest {
 
     fn accept_signal(&self, signal: &Signal) -> Result {
         self.signals_seen.fetch_add(1, Ordering::Relaxed);
+        if signal.restore_mask & MORE_SIGNALS != 0 {
+            self.more_signals.store(true, Ordering::Relaxed);
+        }
         task::queue_signal(signal)
     }
 

@@ -73,6 +73,23 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
     request.wait()
 }
 
+/// Somebody wants to see the memory of a process that is away: waits until it is home, or has not come.
+pub(crate) fn call_home(pid: i32) {
+    while let Some(away) = cluster().and_then(|c| c.away(pid)) {
+        let Ok(request) = Request::new(Target::Home) else { return };
+        let posted = away.post(request.clone());
+        drop(away);
+        if posted.is_ok() && request.wait().is_ok() {
+            return;
+        }
+        if task::signal_pending() {
+            return;
+        }
+        // It is on its way already, here or elsewhere.
+        task::sleep_ms(PASSING_MS);
+    }
+}
+
 fn check(c: &Cluster, task: &Task) -> Outcome<()> {
     let mut bits = task.reasons();
     // Somebody who reads its memory map (ps, this file system) holds the address space for a moment, as a vfork does.
@@ -264,7 +281,7 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
         muster.go();
     }
     task::park();
-    if deputy.send_go().is_err() {
+    if deputy.depart().is_err() {
         pr_warn!("pid {}: link to node {} lost at departure\n", away.pid, to);
     }
     let frozen_ns = task::now_ns() - begun;

@@ -207,7 +207,7 @@ fn attend(square: Arc<Square>) {
     match boarded {
         Ok(deputy) if go => {
             task::park();
-            if deputy.send_go().is_err() {
+            if deputy.depart().is_err() {
                 pr_warn!("a thread's link was lost at departure\n");
             }
             journey::away(deputy);

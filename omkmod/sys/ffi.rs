@@ -127,6 +127,8 @@ extern "C" {
     pub(super) fn om_restore_mask();
     pub(super) fn om_take_signal(out: *mut Signal) -> bool;
     pub(super) fn om_stop_pending() -> bool;
+    pub(super) fn om_never_restarted(nr: c_uint) -> bool;
+    pub(super) fn om_signals_wait() -> bool;
     pub(super) fn om_core_pending() -> bool;
     pub(super) fn om_queue_signal(sig: *const Signal) -> c_int;
     pub(super) fn om_dequeue_any(out: *mut Signal) -> bool;

@@ -54,6 +54,7 @@ struct om_mm {
 	struct xarray store;
 	atomic_long_t count;		/* entries in store, bounded by OM_STORE_MAX */
 	bool guest;
+	int pid;			/* of the process whose address space it is */
 	bool hooked;
 	unsigned long blank_start, blank_end;	/* home: content of these does not matter to the call */
 	unsigned long args_start, args_len;	/* home's copy of arguments and environment, for ps */
@@ -73,6 +74,8 @@ static const struct vm_operations_struct om_vm_ops;
  * From Rust: bring pages [addr, addr + n*PAGE_SIZE) into the store, at least the first; sleeps. `locked`: under mmap_lock.
  * The owner is that of the faulting task's role: each task has a link of its own, while an address space may have several.
  */
+/* From Rust: asks the process to come home, and waits until it is, or has not come. */
+void om_rust_call_home(int pid);
 int om_rust_fetch(void *owner, bool guest, unsigned long addr, unsigned long n, bool locked);
 
 struct om_mm *om_mm_find(struct mm_struct *mm)
@@ -234,6 +237,7 @@ static int mm_begin(struct om_mm *m)
 	if (!try_module_get(THIS_MODULE))
 		return -EBUSY;
 	m->mm = current->mm;
+	m->pid = task_tgid_nr(current);
 	ret = register_undisturbed(m);
 	if (ret) {
 		module_put(THIS_MODULE);
@@ -535,9 +539,20 @@ static vm_fault_t om_fault(struct vm_fault *vmf)
 	void *entry, *owner = NULL;
 	int ret, kind;
 
-	/* Foreign readers come through ->access; they cannot speak on the process' link. */
-	if (!m || current->mm != vma->vm_mm)
+	if (!m)
 		return VM_FAULT_SIGBUS;
+	if (current->mm != vma->vm_mm) {
+		/*
+		 * Foreign readers come through ->access. Those that can wait without the lock (process_vm_readv) call the
+		 * process home; they cannot speak on its link.
+		 */
+		if (m->guest || !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) || vmf->flags & FAULT_FLAG_RETRY_NOWAIT ||
+		    (vmf->flags & FAULT_FLAG_TRIED && signal_pending(current)))
+			return VM_FAULT_SIGBUS;
+		release_fault_lock(vmf);
+		om_rust_call_home(m->pid);
+		return VM_FAULT_RETRY;
+	}
 	kind = om_role_kind(current, &owner);
 	if (kind != (m->guest ? OM_GUEST : OM_DEPUTY))
 		return VM_FAULT_SIGBUS;

@@ -27,6 +27,7 @@
 #include <linux/nsproxy.h>
 #include <linux/elf.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <asm/elf.h>
 #include <asm/fpu/api.h>
 #include <asm/futex.h>
@@ -73,6 +74,32 @@ void om_restart_check(void)
 		set_thread_flag(TIF_SIGPENDING);
 }
 
+/* Calls that say EINTR when they are interrupted, whatever the reason, but can be made again. */
+static bool never_restarted(unsigned long nr)
+{
+	return nr == __NR_epoll_wait || nr == __NR_epoll_pwait || nr == __NR_epoll_pwait2 || nr == __NR_semop ||
+	       nr == __NR_semtimedop || nr == __NR_rt_sigtimedwait;
+}
+
+bool om_never_restarted(unsigned int nr) { return never_restarted(nr); }
+
+/* Was one interrupted by our work alone? Then it is made again, wherever the process is next. */
+static void undo_interruption(void)
+{
+	struct pt_regs *regs = current_pt_regs();
+	sigset_t pending;
+
+	if (current->flags & PF_EXITING || (long)regs->ax != -EINTR || in_ia32_syscall() ||
+	    !never_restarted(regs->orig_ax))
+		return;
+	spin_lock_irq(&current->sighand->siglock);
+	sigorsets(&pending, &current->pending.signal, &current->signal->shared_pending.signal);
+	sigandnsets(&pending, &pending, &current->blocked);
+	spin_unlock_irq(&current->sighand->siglock);
+	if (sigisemptyset(&pending))
+		regs->ax = -ERESTARTNOINTR;
+}
+
 static void run_work(struct callback_head *head)
 {
 	struct om_work *w = container_of(head, struct om_work, work);
@@ -82,6 +109,7 @@ static void run_work(struct callback_head *head)
 	if (om_not_last(head))
 		return;
 	kfree(w);
+	undo_interruption();
 	fn(data, current->flags & PF_EXITING);
 	om_restart_check();
 	module_put(THIS_MODULE);
@@ -938,7 +966,7 @@ void om_restore_mask(void)
 bool om_take_signal(struct om_signal *out)
 {
 	struct ksignal ksig;
-	sigset_t next;
+	sigset_t next, pending;
 
 	if (!om_get_signal_raw(&ksig))
 		return false;
@@ -948,6 +976,13 @@ bool om_take_signal(struct om_signal *out)
 	memcpy(out->info, &ksig.info, sizeof(out->info));
 	next = out->restore_mask ? current->saved_sigmask : current->blocked;
 	clear_restore_sigmask();
+	/* What else the mask lets through that will be in force after the handler. */
+	spin_lock_irq(&current->sighand->siglock);
+	sigorsets(&pending, &current->pending.signal, &current->signal->shared_pending.signal);
+	spin_unlock_irq(&current->sighand->siglock);
+	sigandnsets(&pending, &pending, &next);
+	if (!sigisemptyset(&pending))
+		out->restore_mask |= 2;
 	sigorsets(&next, &next, &ksig.ka.sa.sa_mask);
 	if (!(ksig.ka.sa.sa_flags & SA_NODEFER))
 		sigaddset(&next, ksig.sig);
@@ -973,6 +1008,11 @@ bool om_stop_pending(void)
 			stop = true;
 	spin_unlock_irq(&current->sighand->siglock);
 	return stop || freezing(current);
+}
+
+bool om_signals_wait(void)
+{
+	return !sigisemptyset(&current->pending.signal) || !sigisemptyset(&current->signal->shared_pending.signal);
 }
 
 /* Will taking signals end this process with a core file? That is for a process that is whole. */
@@ -1014,7 +1054,7 @@ int om_queue_signal(const struct om_signal *sig)
 		return -EINVAL;
 	memcpy(&info, sig->info, sizeof(info));
 	info.si_signo = sig->signo;
-	if (sig->restore_mask && !test_restore_sigmask()) {
+	if (sig->restore_mask & 1 && !test_restore_sigmask()) {
 		current->saved_sigmask = current->blocked;
 		om_set_blocked(sig->mask);
 		set_restore_sigmask();
@@ -1179,6 +1219,9 @@ void om_mm_info_get(struct om_mm_info *i)
 		}
 	}
 	mmap_read_unlock(mm);
+#ifdef CONFIG_MEMBARRIER
+	i->membarrier = atomic_read(&mm->membarrier_state);
+#endif
 	if (mm->context.vdso_image)
 		i->vdso_hash = om_hash(mm->context.vdso_image->data, mm->context.vdso_image->size);
 }
@@ -1201,6 +1244,16 @@ void om_mm_info_set(const struct om_mm_info *i)
 	mm->env_end = i->env_end;
 	mm->mmap_base = i->mmap_base;
 	mmap_write_unlock(mm);
+#ifdef CONFIG_MEMBARRIER
+	if (i->membarrier & MEMBARRIER_STATE_PRIVATE_EXPEDITED_READY)
+		om_syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0);
+	if (i->membarrier & MEMBARRIER_STATE_GLOBAL_EXPEDITED_READY)
+		om_syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0, 0, 0, 0);
+	if (i->membarrier & MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE_READY)
+		om_syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0, 0, 0, 0);
+	if (i->membarrier & MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ_READY)
+		om_syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0, 0, 0);
+#endif
 }
 
 bool om_vma_is_special(struct vm_area_struct *vma)

@@ -16,6 +16,7 @@ struct om_mm_info {
 	u64 mmap_base;
 	u64 vdso, vdso_len, vvar, vvar_len;
 	u64 vdso_hash;
+	u64 membarrier;
 };
 
 struct om_state {

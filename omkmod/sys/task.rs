@@ -551,6 +551,18 @@ pub(crate) fn stop_pending() -> bool {
     unsafe { ffi::om_stop_pending() }
 }
 
+/// Does this call say EINTR even when nothing but a move interrupts it?
+pub(crate) fn never_restarted(nr: u32) -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_never_restarted(nr) }
+}
+
+/// Is any signal pending, blocked or not?
+pub(crate) fn signals_wait() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_signals_wait() }
+}
+
 /// Would taking signals end this process with a core file?
 pub(crate) fn core_pending() -> bool {
     // SAFETY: no preconditions.
@@ -733,6 +745,11 @@ unsafe extern "C" fn om_rust_role_gone(kind: c_int, owner: *mut c_void, exit_cod
         3 => free_armed(owner),
         _ => {}
     }
+}
+
+#[no_mangle]
+unsafe extern "C" fn om_rust_call_home(pid: c_int) {
+    crate::process::journey::call_home(pid);
 }
 
 #[no_mangle]
