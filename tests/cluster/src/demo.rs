@@ -57,7 +57,7 @@ impl Size {
     };
     /// For a test among many.
     pub const SMALL: Size =
-        Size { sum_mb: 16, python_steps: 24, tar: "/usr/lib/python3*/[a-h]*.py", xz_mb: 4 };
+        Size { sum_mb: 48, python_steps: 24, tar: "/usr/lib/python3*/[a-h]*.py", xz_mb: 4 };
 }
 
 /// When a process is to be moved.
