@@ -9,7 +9,7 @@ int main(int argc, char **argv)
 	char *memory = malloc(SIZE);
 
 	begin(argc, argv);
-	run.rounds = 2;
+	run.rounds = run.stops ? 2 : 1;
 	CHECK(memory);
 	int fd = nameless_file();
 

@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 		int64_t before = now();
 
 		CHECK(sigtimedwait(&set, NULL, &none) == -1 && errno == EAGAIN);
-		CHECK(sigtimedwait(&set, NULL, &little) == -1 && errno == EAGAIN && now() - before >= 30000000);
+		CHECK(sigtimedwait(&set, NULL, &little) == -1 && errno == EAGAIN && now() - before >= 20000000);
 		pid_t parent = getpid(), child = split();
 
 		if (!child) {

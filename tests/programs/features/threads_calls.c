@@ -35,7 +35,7 @@ static void *in_sleep(void *argument)
 
 	enter();
 	nap(50);
-	CHECK(now() - before >= 50000000);
+	CHECK(now() - before >= 40000000);
 	return argument;
 }
 

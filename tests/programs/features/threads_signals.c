@@ -59,7 +59,8 @@ int main(int argc, char **argv)
 		CHECK_0(pthread_create(&waiter, NULL, take_by_wait, NULL));
 		for (int i = 0; i < THREADS; i++)
 			AWAIT(tids[i]);
-		point();
+		/* While a signal is waited for, it is not blocked. */
+		busy_point();
 		CHECK(tgkill(getpid(), tids[1], SIGUSR1) == 0);
 		AWAIT(counts[1] == 1);
 		CHECK(last_code == SI_TKILL && counts[0] == 0 && counts[2] == 0 && mine == 0);

@@ -18,10 +18,12 @@ use crate::{
     Node, NodeId, Process,
 };
 
-/// How long a program may take in all, on a machine that has other things to do.
-const LIFE: Duration = Duration::from_secs(45);
+/// How long a program may say nothing, on a machine that has other things to do.
+const SILENCE: Duration = Duration::from_secs(45);
+/// How long it may take in all. No program takes as long: this only bounds what is forgotten.
+const LIFE: Duration = Duration::from_secs(400);
 /// How long one move may take, and how long a program takes to end when it has said so.
-const PROMPT: Duration = Duration::from_secs(30);
+const PROMPT: Duration = Duration::from_secs(45);
 /// How often one is moved that goes to and fro, in milliseconds, and how many times: in the end it is away.
 const INTERVAL_MS: &str = "200";
 const TIMES: &str = "7";
@@ -80,7 +82,6 @@ struct Play<'a> {
     name: String,
     process: Process,
     lines: Receiver<String>,
-    deadline: Instant,
     /// Moves it to and fro; when it has ended, the program is told to end too.
     shuttle: Option<Process>,
     told: bool,
@@ -182,15 +183,13 @@ impl<'a> Play<'a> {
                 }
             }
         };
-        let command = stage.home.command(&words).piped_input().time_limit(2 * LIFE).listen(listener);
+        let command = stage.home.command(&words).piped_input().time_limit(LIFE).listen(listener);
         let process = command.spawn()?;
-        let deadline = Instant::now() + crate::patient(LIFE);
         Ok(Play {
             stage,
             name: feature.name.clone(),
             process,
             lines,
-            deadline,
             shuttle: None,
             told: false,
             verdict: None,
@@ -251,7 +250,7 @@ impl<'a> Play<'a> {
                     let (pid, host) = (self.pid().to_string(), self.stage.host.id().to_string());
                     let mut command = vec!["/programs/shuttle", &pid, &host, INTERVAL_MS, TIMES];
                     command.extend(self.stage.children.then_some("children"));
-                    self.shuttle = Some(self.stage.home.command(&command).time_limit(2 * LIFE).spawn()?);
+                    self.shuttle = Some(self.stage.home.command(&command).time_limit(LIFE).spawn()?);
                 }
                 Said::End => {
                     let shuttle = self.shuttle.as_ref().context("it was not ready before its end")?;
@@ -271,6 +270,7 @@ impl<'a> Play<'a> {
 
     /// What it says next, except its verdict, which is kept; nothing when it has ended.
     fn listen(&mut self) -> Result<Option<Said>> {
+        let deadline = Instant::now() + crate::patient(SILENCE);
         loop {
             if !self.told && self.shuttle.as_ref().is_some_and(|shuttle| shuttle.status().is_some()) {
                 self.told = true;
@@ -286,7 +286,7 @@ impl<'a> Play<'a> {
                         Err(_) => return Ok(None),
                     }
                 }
-                Err(RecvTimeoutError::Timeout) if Instant::now() < self.deadline => continue,
+                Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => continue,
                 Err(RecvTimeoutError::Timeout) => bail!("it does not go on{}", self.stacks()),
             };
             match Said::parse(&line) {
@@ -338,7 +338,7 @@ impl<'a> Play<'a> {
     /// Moves it; if it does not go, notes why and says `false`.
     fn go(&mut self, to: Destination) -> Result<bool> {
         let words = ["/programs/shuttle", &self.pid().to_string(), &to.to_string()];
-        let moving = self.stage.home.command(&words).time_limit(2 * LIFE).spawn()?;
+        let moving = self.stage.home.command(&words).time_limit(LIFE).spawn()?;
         let (status, output) = match finish(&moving, PROMPT) {
             Ok(done) => done,
             Err(error) => bail!("moving it to {to}: {error:#}{}", self.stacks()),
