@@ -250,7 +250,7 @@ pub fn all() -> &'static [Entry] {
 pub fn refine(nr: u32, args: [u64; 6]) -> Class {
     let [a0, a1, a2, a3, ..] = args;
     match nr {
-        MMAP => refine_mmap(a2, a3),
+        MMAP => refine_mmap(a3),
         // Two ranges for the content of one: too rare to teach it to the set of pulled pages.
         MREMAP if a3 & MREMAP_DONTUNMAP != 0 => Class::Home,
         MADVISE => refine_madvise(a2 as u32),
@@ -293,19 +293,13 @@ pub fn carried(nr: u32, args: [u64; 6]) -> &'static [Arg] {
     }
 }
 
-fn refine_mmap(prot: u64, flags: u64) -> Class {
+fn refine_mmap(flags: u64) -> Class {
     match flags & MAP_TYPE {
-        // A file to be read, as libc maps its tables. Home looks at what became of it: if the file was opened for writing,
-        // the mapping could become writable, and the process comes home.
-        MAP_SHARED | MAP_SHARED_VALIDATE
-            if prot & PROT_WRITE == 0 && flags & (MAP_ANONYMOUS | MAP_HUGETLB | MAP_LOCKED) == 0 =>
-        {
-            Class::Memory
-        }
-        // Pages that others see too, that must not leave the node's memory, or that the kernel may drop.
-        MAP_SHARED | MAP_SHARED_VALIDATE | MAP_DROPPABLE => Class::Home,
+        // Pages that the kernel may drop, or that must not leave the node's memory.
+        MAP_DROPPABLE => Class::Home,
         _ if flags & (MAP_HUGETLB | MAP_LOCKED) != 0 => Class::Home,
-        // MAP_PRIVATE. Other types are errors, for home to answer.
+        // Shared memory too: home looks at what became of it, and if others share it who are elsewhere, the process comes home.
+        // Other types than these are errors, for home to answer.
         _ => Class::Memory,
     }
 }
@@ -366,11 +360,7 @@ const CLOCK_GETRES: u32 = 229;
 const GET_ROBUST_LIST: u32 = 274;
 const MEMBARRIER: u32 = 324;
 
-const PROT_WRITE: u64 = 2;
-const MAP_ANONYMOUS: u64 = 0x20;
 const MAP_TYPE: u64 = 0xf;
-const MAP_SHARED: u64 = 1;
-const MAP_SHARED_VALIDATE: u64 = 3;
 const MAP_DROPPABLE: u64 = 8;
 const MAP_LOCKED: u64 = 0x2000;
 const MAP_HUGETLB: u64 = 0x4_0000;

@@ -24,7 +24,7 @@ pub const MAX_VMAS: u64 = 65530;
 /// Mappings in one [`Kind::Vmas`] frame.
 pub const VMAS_PER_FRAME: usize = 512;
 /// Bytes of one encoded mapping.
-pub const VMA_LEN: usize = 48;
+pub const VMA_LEN: usize = 56;
 /// Most threads of one process.
 pub const MAX_THREADS: u32 = 4096;
 /// Most signals that travel with a process.
@@ -164,6 +164,14 @@ kinds! {
     Fault = 74, 256, 0;
     /// Instead of pages, from all threads but one: another brings the memory home.
     Rest = 72, 64, 0;
+    /// Before a reply: the shared memory that the call has mapped, or is to unmap, as an element of [`Kind::Vmas`].
+    Object = 76, 64, 0;
+    /// What has changed in a shared object is to be sent: its number, and 1 for all that ever came from home.
+    Sync = 77, 64, 0;
+    /// Changed pages of it: the number as tag, offsets in place of addresses, contents.
+    Content = 78, BATCH_BODY, BATCH_BULK;
+    /// That was all.
+    Synced = 79, 64, 0;
 }
 
 /// Why a frame was not accepted.
@@ -406,8 +414,8 @@ record! {
         flags,
         /// Offset in the file, in bytes; 0 for memory without a file.
         offset,
-        /// Reserved, 0.
-        reserved,
+        /// Shared memory: home's number of it, and its size in bytes; else 0.
+        object, size,
     }
 }
 
@@ -421,8 +429,10 @@ pub mod vma_flag {
     pub const DONTFORK: u64 = 4;
     /// Empty in a child (`MADV_WIPEONFORK`).
     pub const WIPEONFORK: u64 = 8;
+    /// Shared with others or with a file: `object` says with what. Pages are asked for.
+    pub const SHARED: u64 = 16;
     /// All the bits this version knows.
-    pub const ALL: u64 = FILE | GROWSDOWN | DONTFORK | WIPEONFORK;
+    pub const ALL: u64 = FILE | GROWSDOWN | DONTFORK | WIPEONFORK | SHARED;
 }
 
 record! {
@@ -576,6 +586,9 @@ pub fn take_vma(r: &mut Reader<'_>, after: u64) -> Result<Vma, WireError> {
         || v.start < after
         || v.prot > 7
         || v.flags & !vma_flag::ALL != 0
+        || (v.flags & vma_flag::SHARED != 0) != (v.object != 0)
+        || v.flags & (vma_flag::SHARED | vma_flag::FILE) == vma_flag::SHARED | vma_flag::FILE
+        || v.size > TASK_SIZE
     {
         return Err(WireError::BadValue);
     }
@@ -700,7 +713,7 @@ mod tests {
 
     #[test]
     fn vma_checks() {
-        let good = Vma { start: 0x1000, end: 0x3000, prot: 3, flags: 0, offset: 0, reserved: 0 };
+        let good = Vma { start: 0x1000, end: 0x3000, prot: 3, flags: 0, offset: 0, object: 0, size: 0 };
         let check = |v: Vma| {
             let mut buf = [0u8; VMA_LEN];
             let mut w = Writer::new(&mut buf);

@@ -8,7 +8,7 @@ use crate::process::request::{Request, Target};
 use crate::proc_hpc::config;
 use crate::sys::procfs::Text;
 use crate::sys::thread::{self, Thread};
-use crate::sys::{node, task};
+use crate::sys::{node, shared, task};
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
 use kernel::c_str;
@@ -37,6 +37,7 @@ fn meter() -> Result<Thread> {
         while !thread::should_stop() {
             if let Some(guests) = super::cluster().and_then(|c| c.guests().ok()) {
                 guests.iter().for_each(|g| g.meter());
+                shared::sweep_twins();
             }
             thread::sleep(METER_MS);
         }

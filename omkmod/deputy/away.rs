@@ -12,7 +12,7 @@ use crate::process::request::{Refusal, Request, Target};
 use crate::sys::task::{self, Task};
 use crate::omcore::wire;
 use crate::sys::{self, wait, Bytes};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
 use kernel::sync::lock::{mutex::MutexBackend, Guard};
 use kernel::sync::{Arc, CondVar, Mutex};
@@ -29,6 +29,8 @@ pub(crate) struct Away {
     /// Forwarded calls so far, of all threads.
     pub(crate) calls: AtomicU64,
     requested: AtomicU32,
+    /// The guest gave what could not be put into a shared object here.
+    pub(super) resend: AtomicBool,
     /// Its memory is its parent's, which waits in vfork.
     borrows: bool,
     #[pin]
@@ -117,6 +119,7 @@ impl Away {
                 node,
                 calls: AtomicU64::new(0),
                 requested: AtomicU32::new(0),
+                resend: AtomicBool::new(false),
                 borrows,
                 window <- new_mutex!(Window { newest: 0, tickets: 0, kept: Bytes::new() }),
                 inner <- new_mutex!(inner),

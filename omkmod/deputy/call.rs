@@ -15,6 +15,8 @@ use kernel::prelude::*;
 
 const NR_RESTART_SYSCALL: u32 = 219;
 const NR_MMAP: u32 = 9;
+const NR_SHMAT: u32 = 30;
+const NR_SHMDT: u32 = 67;
 const NR_RT_SIGACTION: u32 = 13;
 const NR_MADVISE: u32 = 28;
 const MADV_DONTNEED: u64 = 4;
@@ -50,6 +52,8 @@ impl Deputy {
             // Nothing would interrupt it any more: it is made at home.
             flags |= wire::reply_flag::COME_HOME;
             ERESTARTNOINTR
+        } else if let Err(e) = self.before_call(nr, args)? {
+            i64::from(e.to_errno())
         } else {
             let class = syscalls::refine(nr, args);
             match class {
@@ -70,10 +74,15 @@ impl Deputy {
                 Class::Local | Class::SigReturn | Class::Life | Class::Home => ENOSYS,
             }
         };
-        if !(-4095..0).contains(&ax) && matches!(syscalls::refine(nr, args), Class::Memory) {
+        let done = !(-4095..0).contains(&ax);
+        if nr == NR_SHMDT && !done {
+            memory::hook_all(self.away.node, true)?;
+        }
+        if done && matches!(syscalls::refine(nr, args), Class::Memory) {
             // New mappings become windows too; what cannot be one brings the process home.
-            memory::hook_all()?;
-            if nr == NR_MMAP && self.task.reasons() != 0 {
+            memory::hook_all(self.away.node, true)?;
+            self.after_call(nr, ax as u64)?;
+            if matches!(nr, NR_MMAP | NR_SHMAT) && self.task.reasons() != 0 {
                 if self.away.has_threads() {
                     self.away.recall()?;
                 }

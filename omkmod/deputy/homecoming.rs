@@ -7,6 +7,7 @@ use crate::link::FOREVER;
 use crate::omcore::wire::Kind;
 use crate::process::image::{self, Thread};
 use crate::process::records::Move;
+use crate::sys::shared::Claims;
 use crate::sys::{memory, task, vessel};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
@@ -40,11 +41,17 @@ impl Deputy {
         let mut failed: Option<Error> = None;
         // This deputy receives the memory.
         let mut collects = false;
+        let mut objects: Option<Claims> = None;
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             if matches!(frame.kind, Kind::Pages | Kind::End) && !collects {
                 // Windows stay what they are until no thread is in a call.
                 let complete = self.away.gather()?;
+                // From here on they are known by this only.
+                match Claims::away() {
+                    Ok(claims) => objects = Some(claims),
+                    Err(e) => failed = failed.or(Some(e)),
+                }
                 memory::unhook_all();
                 collects = true;
                 if !complete {
@@ -83,14 +90,16 @@ impl Deputy {
             return Err(EPROTO);
         }
         let home = if collects {
-            let received =
-                failed.map_or(Ok(()), Err).and_then(|()| thread.as_ref().map_or(Err(EPROTO), |t| t.restore()));
+            let received = failed
+                .map_or(Ok(()), Err)
+                .and_then(|()| objects.as_ref().map_or(Ok(()), |o| self.bring(o).and_then(|r| r)))
+                .and_then(|()| thread.as_ref().map_or(Err(EPROTO), |t| t.restore()));
             if let Err(e) = received {
                 let n = e.to_errno();
                 let (pid, node) = (self.away.pid, self.away.node);
                 pr_warn!("pid {}: could not be received from node {} ({}); it stays there\n", pid, node, n);
                 failed = Some(e);
-                memory::hook_all()?;
+                memory::hook_all(self.away.node, false)?;
             }
             self.away.settle(received.is_ok());
             received.is_ok()

@@ -11,6 +11,7 @@ mod away;
 mod birth;
 mod call;
 mod homecoming;
+mod objects;
 
 pub(crate) use away::Away;
 
@@ -276,6 +277,9 @@ impl Deputy {
     /// May never return.
     fn signals(&self, idle: bool) -> Result {
         while task::signal_pending() {
+            if task::dying() {
+                self.last_words();
+            }
             if self.needs_home() && !self.away.borrows() && !task::dying() {
                 return Ok(());
             }
@@ -377,15 +381,11 @@ impl Deputy {
             return memory::store_failed(addr);
         }
         // The guest never touched it: a page of a file has what the file has, anything else cannot be had.
-        let read = self.scratch.with(|s| {
-            let page: &mut [u8; wire::PAGE] = s.page.as_mut_slice().try_into().map_err(|_| EINVAL)?;
-            memory::file_page(addr, page)?;
-            memory::store(addr, page)
+        let read = KBox::new([0u8; wire::PAGE], GFP_KERNEL).map_err(Error::from).and_then(|mut page| {
+            memory::file_page(addr, &mut page)?;
+            memory::store(addr, &page)
         });
-        match read {
-            Ok(Ok(())) => Ok(()),
-            _ => memory::store_failed(addr),
-        }
+        read.or_else(|_| memory::store_failed(addr))
     }
 
     /// The guest faulted on pages of a mapped file.

@@ -13,7 +13,7 @@ use crate::process::image::{self, Thread};
 use crate::process::profile::Profile;
 use crate::process::request::Refusal;
 use crate::sys::task::{self, set_rlimit, Clone3, Half};
-use crate::sys::{memory, vessel};
+use crate::sys::{memory, shared, vessel};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -117,7 +117,7 @@ fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(Thread, 
             Kind::State => thread = Some(step("read the state", Thread::take(link.body()))?),
             Kind::Pages => {
                 while let Some(v) = list.get(mapped) {
-                    step("map its memory", map(v))?;
+                    step("map its memory", map(link.peer, v))?;
                     mapped += 1;
                 }
                 pages += step("take its pages", image::take_pages(link, frame))?;
@@ -133,7 +133,7 @@ fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(Thread, 
         }
     }
     while let Some(v) = list.get(mapped) {
-        step("map its memory", map(v))?;
+        step("map its memory", map(link.peer, v))?;
         mapped += 1;
     }
     for v in list.iter() {
@@ -144,7 +144,11 @@ fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(Thread, 
     Ok((thread, list))
 }
 
-fn map(v: &Vma) -> Result {
+fn map(home: u16, v: &Vma) -> Result {
+    if v.flags & vma_flag::SHARED != 0 {
+        shared::map_twin(home, v, true)?;
+        return advise(v);
+    }
     let grows = if v.flags & vma_flag::GROWSDOWN != 0 { MAP_GROWSDOWN } else { 0 };
     let len = v.end - v.start;
     let at = task::syscall(NR_MMAP, [v.start, len, PROT_RW, MAP_FLAGS | grows, u64::MAX, 0]);
@@ -154,6 +158,11 @@ fn map(v: &Vma) -> Result {
     if v.flags & vma_flag::FILE != 0 {
         memory::mark_file(v.start, len)?;
     }
+    advise(v)
+}
+
+fn advise(v: &Vma) -> Result {
+    let len = v.end - v.start;
     for (flag, advice) in [(vma_flag::DONTFORK, MADV_DONTFORK), (vma_flag::WIPEONFORK, MADV_WIPEONFORK)] {
         if v.flags & flag != 0 && task::syscall(NR_MADVISE, [v.start, len, advice, 0, 0, 0]) != 0 {
             return Err(EINVAL);
@@ -163,7 +172,7 @@ fn map(v: &Vma) -> Result {
 }
 
 fn protect(v: &Vma) -> Result {
-    if v.prot == PROT_RW {
+    if v.prot == PROT_RW || v.flags & vma_flag::SHARED != 0 {
         return Ok(());
     }
     match task::syscall(NR_MPROTECT, [v.start, v.end - v.start, v.prot, 0, 0, 0]) {
@@ -180,6 +189,9 @@ fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result
     guest.install()?;
     for v in list.iter().filter(|v| v.flags & vma_flag::FILE != 0) {
         memory::hook_range(v.start, v.end)?;
+    }
+    for v in list.iter().filter(|v| v.flags & vma_flag::SHARED != 0) {
+        shared::hook_twins(v.start, v.end)?;
     }
     for _ in 0..profile.threads {
         make_thread(&guest, &company, profile)?;

@@ -166,13 +166,16 @@ impl Guest {
             self.follow_stack_limit(nr, args);
         }
         match class {
-            Class::Memory if ax >= 0 || ax < -4095 => repeat::memory(nr, args, ax, frame),
+            Class::Memory if ax >= 0 || ax < -4095 => {
+                repeat::memory(nr, args, ax, frame, self.home, self.take_object());
+            }
             Class::Signal if ax == 0 => {
                 let own = frame.run();
                 frame.set_result(own as u64);
             }
             _ => {}
         }
+        let _ = self.take_object();
         if flags & reply_flag::COME_HOME != 0 {
             self.called_home();
         }

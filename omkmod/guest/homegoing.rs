@@ -52,7 +52,7 @@ impl Guest {
                 }
                 // Home sees to them itself, unless it cannot receive the process.
                 Kind::Signal => held.push(self.read_signal()?, GFP_KERNEL)?,
-                Kind::Pause | Kind::Resume => self.heard(frame)?,
+                Kind::Pause | Kind::Resume | Kind::Sync => self.heard(frame)?,
                 // Said before home knew.
                 Kind::ComeHome => {}
                 _ => return Err(EPROTO),

@@ -11,6 +11,7 @@ mod company;
 mod forward;
 mod homegoing;
 mod repeat;
+mod twins;
 
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::cluster;
@@ -69,6 +70,8 @@ pub(crate) struct Guest {
     /// Forwarded calls so far.
     pub(crate) calls: AtomicU64,
     ahead: (AtomicU64, AtomicU64),
+    /// What home has told of the shared memory that the present call is about.
+    object: TaskCell<Option<wire::Vma>>,
     /// CPU time of the vessel before the process moved in.
     cpu_before: (u64, u64),
 }
@@ -120,6 +123,7 @@ impl Guest {
                 more_signals: AtomicBool::new(true),
                 calls: AtomicU64::new(0),
                 ahead: (AtomicU64::new(0), AtomicU64::new(0)),
+                object: TaskCell::new(None),
                 cpu_before: task::cputime(),
             }? Error),
             GFP_KERNEL,
@@ -414,6 +418,8 @@ impl Guest {
                 Ok(())
             }
             Kind::PageReq => self.give_pages(),
+            Kind::Object => self.hear_object(),
+            Kind::Sync => self.give_content(),
             _ => Err(EPROTO),
         }
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Calls about memory: home has run them on its own address space, and the guest repeats them on the real one.
 
-use crate::sys::{memory, task};
+use crate::omcore::wire::Vma;
+use crate::sys::{memory, shared, task};
 use kernel::prelude::*;
 
 const MMAP: u32 = 9;
@@ -10,6 +11,8 @@ const MUNMAP: u32 = 11;
 const BRK: u32 = 12;
 const MREMAP: u32 = 25;
 const MADVISE: u32 = 28;
+const SHMAT: u32 = 30;
+const SHMDT: u32 = 67;
 
 const MAP_ANONYMOUS: u64 = 0x20;
 const MAP_GROWSDOWN: u64 = 0x100;
@@ -28,11 +31,30 @@ pub(super) fn only_at_home(nr: u32, args: [u64; 6]) -> bool {
     nr == MREMAP && memory::range_hooked(start, start.saturating_add(pages(len).max(4096)))
 }
 
-/// After home's success with result `ax`.
-pub(super) fn memory(nr: u32, args: [u64; 6], ax: i64, frame: &task::Frame) {
+/// Shared memory is mapped as home has mapped it.
+fn map_shared(home: u16, v: &Vma, ax: i64) -> i64 {
+    memory::forget(v.start, v.end, true);
+    match shared::map_twin(home, v, false).and_then(|()| shared::hook_twins(v.start, v.end)) {
+        Ok(()) => ax,
+        Err(e) => i64::from(e.to_errno()),
+    }
+}
+
+/// After home's success with result `ax`. `object`: what home said of shared memory.
+pub(super) fn memory(nr: u32, args: [u64; 6], ax: i64, frame: &task::Frame, home: u16, object: Option<Vma>) {
     let [start, len, third, flags, ..] = args;
     let end = start.saturating_add(pages(len));
     let done = match nr {
+        MMAP | SHMAT if object.is_some_and(|v| v.object != 0) => object.map_or(ax, |v| {
+            // Home's mapping may have become one with its neighbour.
+            let end = if nr == MMAP { v.start.saturating_add(pages(len)).min(v.end) } else { v.end };
+            map_shared(home, &Vma { end, ..v }, ax)
+        }),
+        SHMAT => ax,
+        SHMDT => object.map_or(ax, |v| {
+            memory::forget(v.start, v.end, true);
+            task::syscall(MUNMAP, [v.start, v.end - v.start, 0, 0, 0, 0])
+        }),
         MMAP => {
             let to = ax as u64;
             let grows = flags & MAP_GROWSDOWN;

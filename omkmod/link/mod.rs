@@ -90,6 +90,11 @@ impl Link {
         self.ahead_at < self.ahead.len() || self.sock.readable()
     }
 
+    /// Everything that is received from now on must have come within this time; 0: no such limit.
+    pub(crate) fn set_deadline(&mut self, ms: u64) {
+        self.deadline = if ms == 0 { 0 } else { task::now_ns() + ms * 1_000_000 };
+    }
+
     /// Waits until there is something to be read, however long it takes. Only death interrupts.
     pub(crate) fn await_input(&self) -> Result {
         if self.readable() {

@@ -25,7 +25,7 @@ pub(crate) const REASONS: &[&str] = &[
     "it has memory pinned for a device",
     "it locks all future memory (mlockall)",
     "it is a guest from another node",
-    "it has writable memory shared with others or with a file (MAP_SHARED)",
+    "it has shared memory of a kind that cannot be elsewhere (of a device or a driver, or secret)",
     "it has huge pages of hugetlbfs mapped",
     "it has device memory mapped",
     "it uses userfaultfd",
@@ -33,6 +33,7 @@ pub(crate) const REASONS: &[&str] = &[
     "it has mappings above 128 TiB",
     "it has a special kernel mapping",
     "it uses memory protection keys",
+    "it shares memory with another process (MAP_SHARED)",
 ];
 
 /// Reasons that often hold for a moment only: the shared address space.

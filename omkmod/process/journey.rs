@@ -16,6 +16,7 @@ use crate::deputy::{self, Away, Deputy};
 use crate::link::{self, bad, Link};
 use crate::omcore::wire::{Kind, Reader, Writer};
 use crate::sys::task::{self, Role, Task};
+use crate::sys::shared::Claims;
 use crate::sys::{memory, vessel};
 use core::ffi::c_void;
 use kernel::prelude::*;
@@ -215,6 +216,8 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     let muster = if task::has_threads() { Some(Muster::call()?) } else { None };
     let numbers = muster.as_ref().map_or(Ok(KVec::new()), |m| m.numbers())?;
     check(c, &Task::current()?)?;
+    // Whoever uses its shared memory from now on waits until this move is over.
+    let objects = Claims::leaving(to)?;
     let mut link = link::connect(c, to).map_err(|e| unreachable(to, e))?;
 
     // The vessel's clocks are set before it starts: some samples of ours.
@@ -268,7 +271,7 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     let ready = muster
         .as_ref()
         .map_or(Ok(()), |m| m.board(&away, &cookies))
-        .and_then(|()| memory::hook_all().map_err(|e| lost(to, e)));
+        .and_then(|()| memory::hook_all(to, false).map_err(|e| lost(to, e)));
     if let Err(refusal) = ready {
         // The threads first: the window goes with the last one.
         drop(muster);
@@ -276,6 +279,7 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
         deputy.uninstall();
         return Err(refusal);
     }
+    drop(objects);
     // From here on the guest is the process.
     if let Some(muster) = muster {
         muster.go();

@@ -54,6 +54,7 @@ extern "C" {
     pub(super) fn om_role_kind(task: *mut Opaque, owner: *mut *const c_void) -> c_int;
     pub(super) fn om_role_become(kind: c_int, owner: *const c_void);
     pub(super) fn om_role_mm_done();
+    pub(super) fn om_role_set_stubborn(on: bool);
     pub(super) fn om_birth_arm(f: WorkFn, data: *mut c_void) -> *mut Opaque;
     pub(super) fn om_birth_disarm(birth: *mut Opaque) -> bool;
     pub(super) fn om_roles_init() -> c_int;
@@ -155,7 +156,8 @@ extern "C" {
     pub(super) fn om_set_blank(start: c_ulong, end: c_ulong);
     pub(super) fn om_store_has(addr: c_ulong) -> bool;
     pub(super) fn om_forget_range(start: c_ulong, end: c_ulong, contents: bool);
-    pub(super) fn om_hook_all() -> c_int;
+    pub(super) fn om_hook_all(node: c_int, alone: bool) -> c_int;
+    pub(super) fn om_hook_twins(start: c_ulong, end: c_ulong) -> c_int;
     pub(super) fn om_mark_file(start: c_ulong, len: c_ulong) -> c_int;
     pub(super) fn om_hook_range(start: c_ulong, end: c_ulong) -> c_int;
     pub(super) fn om_range_hooked(start: c_ulong, end: c_ulong) -> bool;
@@ -180,6 +182,30 @@ extern "C" {
     pub(super) fn om_copy_from_user(to: *mut u8, from: c_ulong, len: c_ulong) -> c_int;
     pub(super) fn om_copy_to_user(to: c_ulong, from: *const u8, len: c_ulong) -> c_int;
     pub(super) fn om_file_page(addr: c_ulong, out: *mut u8) -> c_int;
+
+    // shared.c
+    pub(super) fn om_shared_init() -> c_int;
+    pub(super) fn om_shared_exit();
+    pub(super) fn om_objects_claim(node: c_int) -> *mut Opaque;
+    pub(super) fn om_objects_unclaim(claims: *mut Opaque);
+    pub(super) fn om_claims_count(claims: *mut Opaque) -> c_uint;
+    pub(super) fn om_claims_id(claims: *mut Opaque, i: c_uint) -> u64;
+    pub(super) fn om_object_write(id: u64, index: u64, data: *const u8) -> c_int;
+    pub(super) fn om_objects_sweep();
+    pub(super) fn om_reachable_away() -> bool;
+    pub(super) fn om_share_unhook(addr: c_ulong);
+    pub(super) fn om_twin_map(
+        home: c_int,
+        id: u64,
+        size: u64,
+        start: u64,
+        len: u64,
+        prot: u64,
+        offset: u64,
+        fresh: bool,
+    ) -> c_int;
+    pub(super) fn om_twin_changed(home: c_int, id: u64, index: *mut u64, out: *mut u8, all: bool) -> c_int;
+    pub(super) fn om_twins_sweep();
 
     // net.c
     pub(super) fn om_connect(from: u32, to: u32, port: u16, ms: c_uint) -> *mut Opaque;

@@ -139,10 +139,11 @@ pub(crate) fn detach() {
     unsafe { ffi::om_mm_detach() };
 }
 
-/// Every private mapping becomes a window, its pages are dropped. On error nothing changed.
-pub(crate) fn hook_all() -> Result {
+/// Every mapping becomes a window on what is at node `node`, its pages are dropped. On error nothing changed. `alone`: shared
+/// memory that others have mapped elsewhere is left out.
+pub(crate) fn hook_all(node: u16, alone: bool) -> Result {
     // SAFETY: no preconditions; takes the mmap lock.
-    to_result(unsafe { ffi::om_hook_all() })
+    to_result(unsafe { ffi::om_hook_all(c_int::from(node), alone) })
 }
 
 /// Every mapping becomes its own again.

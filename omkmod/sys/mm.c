@@ -33,9 +33,8 @@
 
 #include "shim.h"
 #include "mm.h"
+#include "shared.h"
 
-/* A bit of vm_flags that the kernel does not use: keeps our VMAs from merging with others. */
-#define OM_VM_FLAG (1ul << 61)
 static_assert(!((VM_SPECIAL | VM_SOFTDIRTY | VM_UFFD_MINOR | VM_SHADOW_STACK | VM_HUGEPAGE |
 		 VM_MERGEABLE | VM_DROPPABLE) & OM_VM_FLAG));
 
@@ -52,6 +51,7 @@ struct om_mm {
 	struct rcu_head rcu;
 	struct mm_struct *mm;
 	struct xarray store;
+	struct xarray before;		/* home: pages of shared mappings as they were before a call wrote to them */
 	atomic_long_t count;		/* entries in store, bounded by OM_STORE_MAX */
 	bool guest;
 	int pid;			/* of the process whose address space it is */
@@ -59,7 +59,7 @@ struct om_mm {
 	unsigned long blank_start, blank_end;	/* home: content of these does not matter to the call */
 	unsigned long args_start, args_len;	/* home's copy of arguments and environment, for ps */
 	char *args;
-	struct xarray clean;		/* guest: pages that are still what the file at home says */
+	struct xarray clean;		/* guest: sums of pages as the file at home has them */
 	unsigned int nfiles, capfiles;
 	struct om_file *files;		/* what the file VMAs' own vm_ops were */
 };
@@ -92,7 +92,19 @@ struct om_mm *om_mm_find(struct mm_struct *mm)
 
 bool om_mm_is_ours(struct vm_area_struct *vma)
 {
-	return vma->vm_ops == &om_vm_ops;
+	return vma->vm_ops == &om_vm_ops || om_wrapped_ops(vma);
+}
+
+int om_mm_pid(struct mm_struct *mm)
+{
+	struct om_mm *m;
+	int pid;
+
+	rcu_read_lock();
+	m = om_mm_find(mm);
+	pid = m ? m->pid : 0;
+	rcu_read_unlock();
+	return pid;
 }
 
 static const struct vm_operations_struct *original_ops(struct om_mm *m, struct vm_area_struct *vma)
@@ -108,7 +120,10 @@ static const struct vm_operations_struct *original_ops(struct om_mm *m, struct v
 static void store_erase(struct om_mm *m, unsigned long addr)
 {
 	void *entry = xa_erase(&m->store, addr >> PAGE_SHIFT);
+	struct page *before = m->guest ? NULL : xa_erase(&m->before, addr >> PAGE_SHIFT);
 
+	if (before)
+		put_page(before);
 	if (!entry)
 		return;
 	atomic_long_dec(&m->count);
@@ -125,6 +140,20 @@ static void store_clear(struct om_mm *m)
 		store_erase(m, index << PAGE_SHIFT);
 }
 
+static void unhook_vma(struct om_mm *m, struct vm_area_struct *vma)
+{
+	const struct vm_operations_struct *wrapped = om_wrapped_ops(vma);
+
+	if (wrapped && !om_vma_is_twin(vma)) {
+		/* Pages of the window that calls have left there: a private mapping's are replaced when it is written to. */
+		zap_page_range_single(vma, vma->vm_start, vma->vm_end - vma->vm_start, NULL);
+		/* Its own operations say at the first write whether they want to know of each. */
+		vma->vm_page_prot = vm_get_page_prot(vma->vm_flags & ~VM_SHARED);
+	}
+	vma->vm_ops = wrapped ? wrapped : original_ops(m, vma);
+	vm_flags_clear(vma, OM_VM_FLAG);
+}
+
 /* Our vm_ops and bit come off every VMA. The caller holds mmap_lock for writing. */
 static void unhook_locked(struct om_mm *m)
 {
@@ -135,8 +164,7 @@ static void unhook_locked(struct om_mm *m)
 		if (!om_mm_is_ours(vma))
 			continue;
 		vma_start_write(vma);
-		vma->vm_ops = original_ops(m, vma);
-		vm_flags_clear(vma, OM_VM_FLAG);
+		unhook_vma(m, vma);
 	}
 	m->hooked = false;
 }
@@ -166,6 +194,10 @@ static void om_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	mmap_write_lock(mm);
 	unhook_locked(m);
 	mmap_write_unlock(mm);
+	if (m->guest)
+		om_twins_sweep();
+	else
+		om_objects_sweep();
 	retire(m);
 }
 
@@ -178,6 +210,7 @@ static void mm_free(struct om_mm *m)
 	kvfree(m->files);
 	kvfree(m->args);
 	xa_destroy(&m->store);
+	xa_destroy(&m->before);
 	xa_destroy(&m->clean);
 	kfree_rcu(m, rcu);
 }
@@ -223,6 +256,7 @@ static struct om_mm *mm_new(bool guest)
 	if (!m)
 		return NULL;
 	xa_init(&m->store);
+	xa_init(&m->before);
 	xa_init(&m->clean);
 	m->guest = guest;
 	m->mn.ops = &om_mn_ops;
@@ -507,7 +541,6 @@ static vm_fault_t install_anon(struct om_mm *m, struct vm_fault *vmf, struct pag
 /* What is known of the page becomes the answer to the fault. NULL entry: nothing is. Takes over the reference. */
 static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long addr, void *entry)
 {
-	struct vm_area_struct *vma = vmf->vma;
 	vm_fault_t r;
 
 	if (!entry || xa_is_value(entry)) {
@@ -519,9 +552,11 @@ static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long ad
 		r = install_anon(m, vmf, entry);
 		put_page(entry);
 		if (r == VM_FAULT_LOCKED) {
+			u8 *data = kmap_local_page(vmf->page);
+
 			store_erase(m, addr);
-			if (!(vma->vm_flags & VM_WRITE))
-				xa_store(&m->clean, addr >> PAGE_SHIFT, xa_mk_value(1), GFP_KERNEL);
+			xa_store(&m->clean, addr >> PAGE_SHIFT, om_page_sum(data), GFP_KERNEL);
+			kunmap_local(data);
 		}
 		return r;
 	}
@@ -531,7 +566,7 @@ static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long ad
 	return 0;
 }
 
-static vm_fault_t om_fault(struct vm_fault *vmf)
+vm_fault_t om_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long addr = vmf->address & PAGE_MASK, n;
@@ -583,10 +618,81 @@ static vm_fault_t om_fault(struct vm_fault *vmf)
 }
 
 /*
+ * Home: a call is about to write to a page of a shared mapping. There is no copy on write there that would tell what it
+ * changes, so the page is kept as it was.
+ */
+vm_fault_t om_page_mkwrite(struct vm_fault *vmf)
+{
+	struct om_mm *m = om_mm_find(vmf->vma->vm_mm);
+	unsigned long index = vmf->address >> PAGE_SHIFT;
+	struct page *page = vmf->page, *before;
+
+	if (!m)
+		return VM_FAULT_SIGBUS;
+	lock_page(page);
+	if (!xa_load(&m->before, index)) {
+		before = alloc_page(GFP_KERNEL_ACCOUNT);
+		if (!before)
+			goto fail;
+		copy_highpage(before, page);
+		if (xa_err(xa_store(&m->before, index, before, GFP_KERNEL))) {
+			put_page(before);
+			goto fail;
+		}
+	}
+	return VM_FAULT_LOCKED;
+fail:
+	unlock_page(page);
+	return VM_FAULT_OOM;
+}
+
+/* Guest: shared memory that stands for an object at home. What has not come is brought; the rest is the file's business. */
+vm_fault_t om_twin_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = vmf->address & PAGE_MASK, n;
+	struct om_mm *m = om_mm_find(vma->vm_mm);
+	struct om_twin *twin = om_twin_of(vma->vm_file);
+	void *entry, *owner = NULL;
+	int ret;
+
+	if (!m || !twin)
+		return VM_FAULT_SIGBUS;
+	if (om_twin_has(twin, vmf->pgoff))
+		return om_wrapped_ops(vma)->fault(vmf);
+	if (current->mm != vma->vm_mm || om_role_kind(current, &owner) != OM_GUEST)
+		return VM_FAULT_SIGBUS;
+	entry = store_get(m, addr);
+	if (!entry) {
+		n = fetch_room(m, vma, addr);
+		if (vmf->flags & FAULT_FLAG_ALLOW_RETRY) {
+			if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+				return VM_FAULT_RETRY;
+			release_fault_lock(vmf);
+			ret = om_rust_fetch(owner, true, addr, n, false);
+			if (ret && !om_store_has(addr))
+				om_store(addr, NULL, true);
+			return VM_FAULT_RETRY;
+		}
+		if (om_rust_fetch(owner, true, addr, n, true))
+			return VM_FAULT_SIGBUS;
+		entry = store_get(m, addr);
+	}
+	if (!entry || xa_is_value(entry)) {
+		store_erase(m, addr);
+		return VM_FAULT_SIGBUS;
+	}
+	ret = om_twin_fill(twin, vmf->pgoff, entry);
+	put_page(entry);
+	store_erase(m, addr);
+	return ret ? VM_FAULT_OOM : om_wrapped_ops(vma)->fault(vmf);
+}
+
+/*
  * For readers from outside (gdb, /proc/PID/mem): not while the memory is elsewhere. But ps shows the arguments, and must not
  * need the network for each process: home keeps a copy of those.
  */
-static int om_access(struct vm_area_struct *vma, unsigned long addr, void *buf, int len, int write)
+int om_access(struct vm_area_struct *vma, unsigned long addr, void *buf, int len, int write)
 {
 	struct om_mm *m = om_mm_find(vma->vm_mm);
 
@@ -653,55 +759,93 @@ static int remember_file(struct om_mm *m, struct vm_area_struct *vma)
 static bool hookable(struct vm_area_struct *vma)
 {
 	return !om_mm_is_ours(vma) && !om_vma_is_special(vma) &&
-	       !(vma->vm_flags & (VM_SHARED | VM_HUGETLB | VM_IO | VM_PFNMAP | VM_MIXEDMAP)) &&
+	       !(vma->vm_flags & (VM_HUGETLB | VM_IO | VM_PFNMAP | VM_MIXEDMAP)) &&
 	       (vma->vm_file || !vma->vm_ops);
 }
 
+/* All that the window on a mapping needs, taken beforehand. 1: it cannot be one. */
+static int prepare_hook(struct om_mm *m, struct vm_area_struct *vma, int node, bool alone, bool objects)
+{
+	if (om_is_shared(vma)) {
+		if (!objects || !om_share_movable(vma) || (alone && om_share_split(vma, true)) || !om_object_get(vma, node))
+			return 1;
+		return om_wrap_ops(vma->vm_ops, false) ? 0 : -ENOMEM;
+	}
+	/* That it cannot be noticed here does no harm if it is noticed for another's sake. */
+	if (objects && om_is_changing(vma))
+		om_object_get(vma, node);
+	return vma->vm_file ? remember_file(m, vma) : om_anon_vma_prepare(vma);
+}
+
+static void hook_vma(struct vm_area_struct *vma)
+{
+	bool shared = om_is_shared(vma);
+
+	vma_start_write(vma);
+	zap_page_range_single(vma, vma->vm_start, vma->vm_end - vma->vm_start, NULL);
+	if (shared) {
+		vma->vm_ops = om_wrap_ops(vma->vm_ops, false);
+		vma->vm_page_prot = vm_get_page_prot(vma->vm_flags & ~VM_SHARED);
+	} else {
+		vma->vm_ops = &om_vm_ops;
+	}
+	vm_flags_set(vma, OM_VM_FLAG);
+}
+
 /*
- * Home: every private VMA becomes a window; its pages go. All memory that this needs is taken first, so that a
- * failure changes nothing. Order inside: pages out while vm_ops are still the old ones (huge pages
- * need that), then ops and bit together.
+ * Home: every VMA becomes a window, and its pages go; those of shared memory stay with their file. All memory that this
+ * needs is taken first, so that a failure changes nothing. Order inside: pages out while vm_ops are still the old ones (huge
+ * pages need that), then ops and bit together. `alone`: what others share who are not where this process is, is left as it is.
  */
-int om_hook_all(void)
+int om_hook_all(int node, bool alone)
 {
 	struct mm_struct *mm = current->mm;
 	struct om_mm *m = om_mm_find(mm);
 	struct vm_area_struct *vma;
+	bool shared = false;
 	int ret = 0;
 
 	if (!m)
 		return -ENOENT;
 	if (!m->hooked)
 		copy_args(m);
+	mmap_read_lock(mm);
+	{
+		VMA_ITERATOR(vmi, mm, 0);
+		for_each_vma(vmi, vma)
+			shared |= hookable(vma) && (om_is_shared(vma) || om_is_changing(vma));
+	}
+	mmap_read_unlock(mm);
+	if (shared)
+		om_objects_begin(true);
 	mmap_write_lock(mm);
 	{
 		VMA_ITERATOR(vmi, mm, 0);
 		for_each_vma(vmi, vma) {
 			if (!hookable(vma))
 				continue;
-			if (vma->vm_file)
-				ret = remember_file(m, vma);
-			else
-				ret = om_anon_vma_prepare(vma);
+			ret = prepare_hook(m, vma, node, alone, shared);
+			if (ret > 0 && alone) {
+				ret = 0;
+				continue;
+			}
 			if (ret)
 				goto out;
 		}
 	}
 	{
 		VMA_ITERATOR(vmi, mm, 0);
-		for_each_vma(vmi, vma) {
-			if (!hookable(vma))
-				continue;
-			vma_start_write(vma);
-			zap_page_range_single(vma, vma->vm_start, vma->vm_end - vma->vm_start, NULL);
-			vma->vm_ops = &om_vm_ops;
-			vm_flags_set(vma, OM_VM_FLAG);
-		}
+		for_each_vma(vmi, vma)
+			/* What others share who are not where this process is was left out, and brings it home. */
+			if (hookable(vma) && (!om_is_shared(vma) || !prepare_hook(m, vma, node, alone, shared)))
+				hook_vma(vma);
 	}
 	m->hooked = true;
 out:
 	mmap_write_unlock(mm);
-	return ret;
+	if (shared)
+		om_objects_end();
+	return ret > 0 ? -EBUSY : ret;
 }
 
 /*
@@ -748,7 +892,37 @@ int om_hook_range(unsigned long start, unsigned long end)
 	return ret;
 }
 
-/* Is any of this range hooked? */
+/* Guest: a twin's mapping asks for the pages that are not there yet. */
+int om_hook_twins(unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = current->mm;
+	struct om_mm *m = om_mm_find(mm);
+	const struct vm_operations_struct *ops;
+	struct vm_area_struct *vma;
+	int ret = 0;
+	VMA_ITERATOR(vmi, mm, start);
+
+	if (!m)
+		return -ENOENT;
+	mmap_write_lock(mm);
+	for_each_vma_range(vmi, vma, end) {
+		if (!vma->vm_file || om_mm_is_ours(vma) || !om_twin_of(vma->vm_file))
+			continue;
+		ops = om_wrap_ops(vma->vm_ops, true);
+		if (!ops) {
+			ret = -ENOMEM;
+			break;
+		}
+		vma_start_write(vma);
+		vm_flags_set(vma, OM_VM_FLAG);
+		vma->vm_ops = ops;
+		m->hooked = true;
+	}
+	mmap_write_unlock(mm);
+	return ret;
+}
+
+/* Is any of this range hooked, other than by twins? */
 bool om_range_hooked(unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = current->mm;
@@ -758,7 +932,7 @@ bool om_range_hooked(unsigned long start, unsigned long end)
 
 	mmap_read_lock(mm);
 	for_each_vma_range(vmi, vma, end)
-		hooked |= om_mm_is_ours(vma);
+		hooked |= om_mm_is_ours(vma) && !om_vma_is_twin(vma);
 	mmap_read_unlock(mm);
 	return hooked;
 }
@@ -826,10 +1000,12 @@ int om_window_collect(unsigned long blank_start, unsigned long blank_end,
 		     entry = xa_find_after(&m->store, &index, ULONG_MAX, XA_PRESENT)) {
 			unsigned long addr = index << PAGE_SHIFT;
 			struct vm_area_struct *vma = find_vma(mm, addr);
-			struct page *now = NULL;
+			struct page *now = NULL, *before;
+			bool shared;
 
 			if (vma && (vma->vm_start > addr || !om_mm_is_ours(vma)))
 				vma = NULL;
+			shared = vma && om_wrapped_ops(vma);
 			/* Before the page is looked up: a fault under the mapping's own lock could put another in its place. */
 			if (vma)
 				vma_start_write(vma);
@@ -838,7 +1014,7 @@ int om_window_collect(unsigned long blank_start, unsigned long blank_end,
 			    (!in_page_table(mm, vma, addr) ||
 			     get_user_pages_remote(mm, addr, 1, FOLL_FORCE, &now, NULL) != 1))
 				now = NULL;
-			if (now && now != entry && folio_maybe_dma_pinned(page_folio(now))) {
+			if (now && (now != entry || shared) && folio_maybe_dma_pinned(page_folio(now))) {
 				put_page(now);
 				continue;
 			}
@@ -846,8 +1022,19 @@ int om_window_collect(unsigned long blank_start, unsigned long blank_end,
 			atomic_long_dec(&m->count);
 			if (vma)
 				zap_page_range_single(vma, addr, PAGE_SIZE, NULL);
-			if (xa_is_value(entry))
+			before = xa_erase(&m->before, index);
+			if (xa_is_value(entry)) {
+				if (before)
+					put_page(before);
 				continue;
+			}
+			/* A shared page was written to where it is, and kept as it was. */
+			if (before) {
+				if (now)
+					put_page(now);
+				now = entry;
+				entry = before;
+			}
 			batch[n].addr = addr;
 			batch[n].was = entry;
 			batch[n++].now = now;
@@ -896,7 +1083,9 @@ bool om_vma_next(unsigned long addr, struct om_vma *out)
 		out->flags = (vma->vm_file ? 1 : 0) | (vma->vm_flags & VM_GROWSDOWN ? 2 : 0) |
 			     (vma->vm_flags & VM_DONTCOPY ? 4 : 0) | (vma->vm_flags & VM_WIPEONFORK ? 8 : 0);
 		out->offset = vma->vm_file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
-		out->reserved = 0;
+		out->object = out->size = 0;
+		if (om_share_away(vma, &out->object, &out->size))
+			out->flags = (out->flags & ~1) | 16;
 		found = true;
 		break;
 	}
@@ -967,8 +1156,8 @@ int om_collect_pages(unsigned long *addr, unsigned long end, unsigned int max, u
 	while (*addr < end && n < max) {
 		struct vm_area_struct *vma = find_vma(mm, *addr);
 		unsigned long skip;
+		void *clean, *at;
 		bool wanted;
-		void *at;
 
 		if (!vma || vma->vm_start >= end) {
 			*addr = end;
@@ -983,9 +1172,9 @@ int om_collect_pages(unsigned long *addr, unsigned long end, unsigned int max, u
 		rcu_read_lock();
 		wanted = page_wanted(mm, vma, *addr, &skip);
 		rcu_read_unlock();
-		/* The file at home still says the same. */
-		if (wanted && m && om_mm_is_ours(vma) && !(vma->vm_flags & VM_WRITE) &&
-		    xa_load(&m->clean, *addr >> PAGE_SHIFT))
+		/* The file at home still says the same, or says it better. */
+		clean = m && om_mm_is_ours(vma) ? xa_load(&m->clean, *addr >> PAGE_SHIFT) : NULL;
+		if (wanted && clean && !(vma->vm_flags & VM_WRITE))
 			wanted = false;
 		if (!wanted) {
 			*addr = skip > vma->vm_end - *addr ? vma->vm_end : *addr + skip;
@@ -1003,7 +1192,8 @@ int om_collect_pages(unsigned long *addr, unsigned long end, unsigned int max, u
 		ret = 0;
 		at = kmap_local_page(pages[n]);
 		/* In a file mapping a page of zeros is not the same as an absent one. */
-		if (!vma->vm_file && !om_mm_is_ours(vma) && !memchr_inv(at, 0, PAGE_SIZE)) {
+		if ((!vma->vm_file && !om_mm_is_ours(vma) && !memchr_inv(at, 0, PAGE_SIZE)) ||
+		    (clean && om_page_sum(at) == clean)) {
 			kunmap_local(at);
 			put_page(pages[n]);
 		} else {
@@ -1081,26 +1271,27 @@ int om_file_page(unsigned long addr, u8 *out)
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	struct file *file = NULL;
+	bool window = false;
 	loff_t pos = 0;
-	ssize_t n;
+	int ret = 0;
 
 	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start <= addr && vma->vm_file) {
 		file = get_file(vma->vm_file);
+		window = om_wrapped_ops(vma);
 		pos = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) + (addr - vma->vm_start);
 	}
 	mmap_read_unlock(mm);
 	if (!file)
 		return -EFAULT;
-	n = kernel_read(file, out, PAGE_SIZE, &pos);
+	/* A private mapping shows what has been written through a shared one. */
+	if (!window)
+		ret = om_share_settle(file);
+	if (!ret)
+		ret = om_share_read(file, file->f_mapping, pos >> PAGE_SHIFT, out);
 	fput(file);
-	if (n < 0)
-		return n;
-	if (n == 0)
-		return -ENXIO;	/* behind the end of the file: SIGBUS */
-	memset(out + n, 0, PAGE_SIZE - n);
-	return 0;
+	return ret;
 }
 
 /* Pages of private memory in use here or in swap. */

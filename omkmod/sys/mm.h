@@ -6,8 +6,11 @@
 
 /* Mirror of the wire's Vma. */
 struct om_vma {
-	u64 start, end, prot, flags, offset, reserved;
+	u64 start, end, prot, flags, offset, object, size;
 };
+
+/* A bit of vm_flags that the kernel does not use: keeps our VMAs from merging with others. */
+#define OM_VM_FLAG (1ul << 61)
 
 void om_mm_exit(void);
 

@@ -10,6 +10,7 @@ mod ffi;
 pub(crate) mod memory;
 pub(crate) mod node;
 pub(crate) mod procfs;
+pub(crate) mod shared;
 pub(crate) mod socket;
 pub(crate) mod task;
 pub(crate) mod thread;
@@ -39,6 +40,8 @@ pub(crate) fn init() -> Result {
         pr_err!("this kernel does not have {}: it cannot run openMosix (see docs/admin.md, kernel options)\n", name);
         return to_result(ret);
     }
+    // SAFETY: once, before anything is shared.
+    to_result(unsafe { ffi::om_shared_init() })?;
     vessel::init()?;
     // SAFETY: once, before anything has a role.
     let roles = to_result(unsafe { ffi::om_roles_init() });
@@ -69,6 +72,7 @@ pub(crate) fn exit() {
         ffi::om_hooks_exit();
         ffi::om_roles_exit();
         ffi::om_mm_exit();
+        ffi::om_shared_exit();
     }
     vessel::exit();
 }

@@ -58,16 +58,17 @@ static int wake_any(struct wait_queue_entry *entry, unsigned int mode, int flags
 ({									\
 	DEFINE_WAIT_FUNC(__wait, wake_any);				\
 	long __left = (timeout);					\
+	bool __stubborn = fatal_signal_pending(current) && om_role_stubborn();	\
 	add_wait_queue(sk_sleep((sock)->sk), &__wait);			\
 	for (;;) {							\
-		set_current_state(OM_WAIT_STATE);			\
+		set_current_state(__stubborn ? TASK_IDLE : OM_WAIT_STATE);	\
 		if (condition) {					\
 			__left = __left ? __left : 1;			\
 			break;						\
 		}							\
 		if (!__left)						\
 			break;						\
-		if (fatal_signal_pending(current)) {			\
+		if (fatal_signal_pending(current) && !__stubborn) {	\
 			__left = -ERESTARTSYS;				\
 			break;						\
 		}							\

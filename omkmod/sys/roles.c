@@ -31,6 +31,7 @@ struct om_role {
 	struct mm_struct *mm;		/* newborn: mappings with our vm_ops that no notifier looks after yet */
 	int kind;
 	int exit_code;
+	bool stubborn;			/* waits for its link although it is being killed */
 };
 
 /*
@@ -136,6 +137,29 @@ int om_role_kind(struct task_struct *task, void **owner)
 	}
 	rcu_read_unlock();
 	return kind;
+}
+
+void om_role_set_stubborn(bool on)
+{
+	struct om_role *role;
+
+	rcu_read_lock();
+	role = find(current);
+	if (role)
+		WRITE_ONCE(role->stubborn, on);
+	rcu_read_unlock();
+}
+
+bool om_role_stubborn(void)
+{
+	struct om_role *role;
+	bool stubborn;
+
+	rcu_read_lock();
+	role = find(current);
+	stubborn = role && role->stubborn;
+	rcu_read_unlock();
+	return stubborn;
 }
 
 /* From the exit probe: preemption is off, the mm is gone. */

@@ -46,6 +46,8 @@ void om_role_clear(void);
 int om_role_kind(struct task_struct *task, void **owner);
 int om_roles_init(void);
 void om_role_mm_done(void);
+void om_role_set_stubborn(bool on);
+bool om_role_stubborn(void);
 struct om_exit_work;
 
 /* mm.c */

@@ -41,6 +41,7 @@
 
 #include "shim.h"
 #include "task.h"
+#include "shared.h"
 
 /* ---- work at the user-mode boundary ---- */
 
@@ -330,6 +331,7 @@ enum {
 	R_IO_URING, R_AIO, R_TRACED, R_DISPATCH, R_IOPORT, R_LDT, R_DEBUGREG, R_SHADOW_STACK, R_TIMENS,
 	R_PINNED, R_LOCKED_FUTURE, R_GUEST,
 	R_SHARED_MAP, R_HUGETLB, R_DEVICE_MAP, R_UFFD, R_SEALED, R_HIGH_ADDRESS, R_SPECIAL_MAP, R_PKEYS,
+	R_SHARERS,
 };
 
 #define REASON(r) (1ull << (r))
@@ -356,8 +358,10 @@ static u64 mm_reasons(struct mm_struct *mm)
 
 		if (is_vdso_or_vvar(vma, mm) || vma->vm_start >= TASK_SIZE_MAX)
 			continue;
-		if (flags & VM_SHARED)
+		if (flags & VM_SHARED && !om_share_movable(vma))
 			r |= REASON(R_SHARED_MAP);
+		else if (vma->vm_file && flags & VM_MAYSHARE && om_share_split(vma, false))
+			r |= REASON(R_SHARERS);
 		if (flags & VM_HUGETLB)
 			r |= REASON(R_HUGETLB);
 		else if (flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))

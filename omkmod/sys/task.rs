@@ -675,6 +675,12 @@ pub(crate) fn dying() -> bool {
     unsafe { ffi::om_fatal_pending() }
 }
 
+/// From now on this task, which is being killed, waits for its link all the same.
+pub(crate) fn stubborn(on: bool) {
+    // SAFETY: no preconditions; a task without a role is not.
+    unsafe { ffi::om_role_set_stubborn(on) };
+}
+
 /// Is a signal (or a knock) waiting?
 pub(crate) fn signal_pending() -> bool {
     // SAFETY: no preconditions.
@@ -745,6 +751,12 @@ unsafe extern "C" fn om_rust_role_gone(kind: c_int, owner: *mut c_void, exit_cod
         3 => free_armed(owner),
         _ => {}
     }
+}
+
+#[no_mangle]
+unsafe extern "C" fn om_rust_touch(owner: *const c_void, how: c_int) -> c_int {
+    // SAFETY: the call is the deputy's own; its role, and so its owner, lives.
+    unsafe { crate::deputy::from_owner(owner) }.touch(how)
 }
 
 #[no_mangle]

@@ -44,7 +44,7 @@ const METERED: &str = "Timers of CPU time hear of the guest's about twenty times
 const CPU_TIME: &str = "Home adds the CPU time that the guest used.";
 const ANSWERED: &str = "Answered at the guest: home sent it with the process.";
 const ASKED: &str = "Asked at home each time: it may change there.";
-const FUTEX: &str = "Process-shared futexes need shared memory, which keeps a process at home.";
+const FUTEX: &str = "All who share the memory are on one node.";
 const LOCKS: &str = "Locked memory belongs to the node that locked it.";
 const NUMA: &str = "NUMA placement is about the memory of one node.";
 const PKEYS: &str = "Protection keys are processor state and mapping state at once.";
@@ -121,13 +121,13 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     ];
     24 sched_yield Local [];
     25 mremap Memory [] "Home: MREMAP_DONTUNMAP; mappings of files.";
-    26 msync Local [] "Private mappings have nothing to write back.";
+    26 msync Forwarded [] "What was written to shared mappings is brought home first.";
     27 mincore Local [] "Tells what is in the memory of the node where the process is.";
     28 madvise Memory []
         "Local: advice about pages (WILLNEED, COLD, PAGEOUT, POPULATE, COLLAPSE). Home: REMOVE, HWPOISON, \
          SOFT_OFFLINE, unknown advice. At home FREE is run as DONTNEED.";
     29 shmget Forwarded [];
-    30 shmat Home [] "Shared memory.";
+    30 shmat Memory [];
     31 shmctl Forwarded [];
     32 dup Forwarded [];
     33 dup2 Forwarded [];
@@ -165,7 +165,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     64 semget Forwarded [];
     65 semop Forwarded [1 InArray { count_arg: 2, size: SEMBUF }];
     66 semctl Forwarded [];
-    67 shmdt Home [] "Shared memory.";
+    67 shmdt Memory [];
     68 msgget Forwarded [];
     69 msgsnd Forwarded [];
     70 msgrcv Forwarded [];
