@@ -74,17 +74,15 @@ impl Deputy {
             // New mappings become windows too; what cannot be one brings the process home.
             memory::hook_all()?;
             if nr == NR_MMAP && self.task.reasons() != 0 {
-                if self.away.has_threads() {
-                    self.away.recall()?;
-                }
+                self.away.recall();
                 flags |= wire::reply_flag::COME_HOME;
             }
         }
         if self.wanted() && self.needs_home() {
             // Signals that a call brought about, such as those of abort().
             flags |= wire::reply_flag::COME_HOME;
-            if self.needs_all() {
-                self.away.recall()?;
+            if !self.away.wanted() {
+                self.away.recall();
             }
         }
         self.reply(&call, ax, flags)?;

@@ -35,6 +35,10 @@ impl Deputy {
     #[inline(never)]
     pub(super) fn receive_home(&self) -> Result<Option<End>> {
         let begun = task::now_ns();
+        // It comes on its own account: those that share its memory do not know yet.
+        if !self.away.wanted() {
+            self.away.recall();
+        }
         let mut thread: Option<Thread> = None;
         let mut pages = 0;
         let mut failed: Option<Error> = None;
@@ -82,6 +86,7 @@ impl Deputy {
         if thread.is_none() && failed.is_none() {
             return Err(EPROTO);
         }
+        let mut seat = None;
         let home = if collects {
             let received =
                 failed.map_or(Ok(()), Err).and_then(|()| thread.as_ref().map_or(Err(EPROTO), |t| t.restore()));
@@ -90,10 +95,14 @@ impl Deputy {
                 let (pid, node) = (self.away.pid, self.away.node);
                 pr_warn!("pid {}: could not be received from node {} ({}); it stays there\n", pid, node, n);
                 failed = Some(e);
+            }
+            let verdict = self.meet(received.is_ok())?;
+            if !verdict.home {
                 memory::hook_all()?;
             }
-            self.away.settle(received.is_ok());
-            received.is_ok()
+            seat = verdict.seat;
+            self.away.settle(verdict.home);
+            verdict.home
         } else {
             self.away.settled()?
         };
@@ -113,12 +122,13 @@ impl Deputy {
         self.confirm_signals(t.state.signals_seen);
         let _ = self.scratch.with(|x| x.unseen.iter().for_each(|(_, s)| task::requeue_signal(s)));
         let _ = self.say(Kind::HomeOk, &[]);
-        Ok(Some(End::Home(collects.then(|| Move {
+        let way = Move {
             from: self.away.node,
             to: self.away.own_node,
             pages,
             frozen_ns: task::now_ns() - begun,
             calls: self.away.calls.load(Ordering::Relaxed),
-        }))))
+        };
+        Ok(Some(End::Home(collects.then_some((way, seat)))))
     }
 }

@@ -89,6 +89,8 @@ extern "C" {
     pub(super) fn om_robust_exit(tid: u32);
     pub(super) fn om_task_put(task: *mut Opaque);
     pub(super) fn om_task_pid(task: *mut Opaque) -> c_int;
+    pub(super) fn om_task_vpid(task: *mut Opaque) -> c_int;
+    pub(super) fn om_task_comm(task: *mut Opaque, out: *mut u8);
     pub(super) fn om_task_start(task: *mut Opaque) -> u64;
     pub(super) fn om_task_stopped(task: *mut Opaque) -> bool;
     pub(super) fn om_task_cputime(task: *mut Opaque, utime: *mut u64, stime: *mut u64);
@@ -180,6 +182,12 @@ extern "C" {
     pub(super) fn om_copy_from_user(to: *mut u8, from: c_ulong, len: c_ulong) -> c_int;
     pub(super) fn om_copy_to_user(to: c_ulong, from: *const u8, len: c_ulong) -> c_int;
     pub(super) fn om_file_page(addr: c_ulong, out: *mut u8) -> c_int;
+
+    pub(super) fn om_hook_prepare() -> c_int;
+
+    // group.c
+    pub(super) fn om_group(task: *mut Opaque, out: *mut *mut *mut Opaque) -> c_int;
+    pub(super) fn om_group_free(list: *mut *mut Opaque);
 
     // net.c
     pub(super) fn om_connect(from: u32, to: u32, port: u16, ms: c_uint) -> *mut Opaque;

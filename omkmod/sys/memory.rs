@@ -139,6 +139,12 @@ pub(crate) fn detach() {
     unsafe { ffi::om_mm_detach() };
 }
 
+/// After this, as long as no thread of the process runs, [`hook_all`] does not fail.
+pub(crate) fn hook_prepare() -> Result {
+    // SAFETY: no preconditions; takes the mmap lock.
+    to_result(unsafe { ffi::om_hook_prepare() })
+}
+
 /// Every private mapping becomes a window, its pages are dropped. On error nothing changed.
 pub(crate) fn hook_all() -> Result {
     // SAFETY: no preconditions; takes the mmap lock.

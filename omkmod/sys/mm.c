@@ -657,6 +657,40 @@ static bool hookable(struct vm_area_struct *vma)
 	       (vma->vm_file || !vma->vm_ops);
 }
 
+/* All memory that hooking needs. The caller holds mmap_lock for writing. */
+static int hook_prepare_locked(struct om_mm *m)
+{
+	struct vm_area_struct *vma;
+	int ret = 0;
+	VMA_ITERATOR(vmi, m->mm, 0);
+
+	for_each_vma(vmi, vma) {
+		if (!hookable(vma))
+			continue;
+		if (vma->vm_file)
+			ret = remember_file(m, vma);
+		else
+			ret = om_anon_vma_prepare(vma);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+/* Home: after this, as long as no thread of the process runs, om_hook_all() cannot fail. */
+int om_hook_prepare(void)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+	int ret;
+
+	if (!m)
+		return -ENOENT;
+	mmap_write_lock(m->mm);
+	ret = hook_prepare_locked(m);
+	mmap_write_unlock(m->mm);
+	return ret;
+}
+
 /*
  * Home: every private VMA becomes a window; its pages go. All memory that this needs is taken first, so that a
  * failure changes nothing. Order inside: pages out while vm_ops are still the old ones (huge pages
@@ -667,26 +701,16 @@ int om_hook_all(void)
 	struct mm_struct *mm = current->mm;
 	struct om_mm *m = om_mm_find(mm);
 	struct vm_area_struct *vma;
-	int ret = 0;
+	int ret;
 
 	if (!m)
 		return -ENOENT;
 	if (!m->hooked)
 		copy_args(m);
 	mmap_write_lock(mm);
-	{
-		VMA_ITERATOR(vmi, mm, 0);
-		for_each_vma(vmi, vma) {
-			if (!hookable(vma))
-				continue;
-			if (vma->vm_file)
-				ret = remember_file(m, vma);
-			else
-				ret = om_anon_vma_prepare(vma);
-			if (ret)
-				goto out;
-		}
-	}
+	ret = hook_prepare_locked(m);
+	if (ret)
+		goto out;
 	{
 		VMA_ITERATOR(vmi, mm, 0);
 		for_each_vma(vmi, vma) {

@@ -305,6 +305,8 @@ struct task_struct *om_task_find_global(int pid)
 struct task_struct *om_task_get(struct task_struct *task) { return get_task_struct(task); }
 void om_task_put(struct task_struct *task) { put_task_struct(task); }
 int om_task_pid(struct task_struct *task) { return task_tgid_nr(task); }
+int om_task_vpid(struct task_struct *task) { return task_tgid_vnr(task); }
+void om_task_comm(struct task_struct *task, char *out) { __get_task_comm(out, TASK_COMM_LEN, task); }
 /* The owner (real or effective user) or an administrator may move a process. */
 bool om_may_control(struct task_struct *task)
 {
