@@ -11,6 +11,7 @@ use crate::process::request::{Refusal, Target};
 use crate::process::{cantmove, journey};
 use crate::proc_hpc::tree::{self, File, Guard};
 use crate::proc_hpc::value::{self, Destination};
+use crate::sys::group::sharers;
 use crate::sys::procfs::{Dir, Text};
 use crate::sys::task::{self, Role, Task};
 use core::fmt::Write;
@@ -179,7 +180,16 @@ fn show_process(c: &Cluster, pid: i32, name: &str, out: &mut Text<'_>) -> Result
         "cantmove" => {
             let locked = c.records.lock().get(&task).is_some_and(|r| r.locked);
             cantmove::write(task.reasons(), out)
-                .and_then(|()| if locked { writeln!(out, "it is locked (pids/PID/lock)") } else { Ok(()) })
+                .and_then(|()| if locked { writeln!(out, "{}", cantmove::LOCKED) } else { Ok(()) })
+                .and_then(|()| show_obstacles(c, &task, out))
+        }
+        "group" => {
+            if !task.may_control() {
+                return Err(EACCES);
+            }
+            let group = sharers(&task)?;
+            let mut pids = group.iter().map(|t| t.seen_pid()).filter(|pid| *pid != 0);
+            pids.try_for_each(|pid| writeln!(out, "{pid}"))
         }
         "moves" => {
             let records = c.records.lock();
@@ -191,6 +201,20 @@ fn show_process(c: &Cluster, pid: i32, name: &str, out: &mut Text<'_>) -> Result
         "execgoto" => writeln!(out, "{}", u8::from(task.role() == Role::Armed)),
         _ => return Err(ENOENT),
     })
+}
+
+/// What keeps processes here that share memory with this one. Told to those who may know of them.
+fn show_obstacles(c: &Cluster, task: &Task, out: &mut Text<'_>) -> core::fmt::Result {
+    let group = if task.may_control() { sharers(task).ok() } else { None };
+    for other in group.iter().flatten().filter(|t| *t != task) {
+        let locked = || c.records.lock().get(other).is_some_and(|r| r.locked).then_some(cantmove::LOCKED);
+        // What holds for a moment only may be our own looking.
+        if let Some(why) = cantmove::first(other.reasons() & !cantmove::PASSING).or_else(locked) {
+            let (pid, comm) = (other.pid(), other.comm());
+            writeln!(out, "it shares memory with pid {pid} ({}), which cannot leave: {why}", journey::comm_text(&comm))?;
+        }
+    }
+    Ok(())
 }
 
 /// A write to a file. On error the reason, if there is more to say than the errno, is in `why`.

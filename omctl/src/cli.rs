@@ -176,6 +176,8 @@ pub struct KeygenArgs {
 Examples:
   omctl migrate 4711 2      move process 4711 to node 2
   omctl migrate 4711 home   and back
+Processes that share writable memory (MAP_SHARED) move together: moving one of them moves all, or none.
+/proc/hpc/pids/PID/group lists them.
 The command returns when the process has moved. If it cannot, the process runs on where it was, and the message says
 why; /proc/hpc/pids/PID/cantmove has the reasons that lie in the process.")]
 pub struct MigrateArgs {
@@ -185,6 +187,9 @@ pub struct MigrateArgs {
     /// A node id, or "home"
     #[arg(value_name = "NODE|home|balance", value_parser = target)]
     pub target: Target,
+    /// Say on standard error how many processes moved; those that share its memory move with it in any case
+    #[arg(short = 'g', long)]
+    pub group: bool,
     /// Say on standard error what moved and how long it took
     #[arg(short = 'v', long)]
     pub verbose: bool,

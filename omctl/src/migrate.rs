@@ -27,6 +27,7 @@ pub fn run(args: &MigrateArgs) -> Result<Report, Failure> {
     // A guest is moved through its own file, which asks its home; everybody else through theirs.
     let guest = format!("remote/{pid}/goto");
     let path = if hpc.exists(&guest) { guest } else { format!("pids/{pid}/goto") };
+    let others = if args.verbose || args.group { group(&hpc, pid) } else { Vec::new() };
     hpc.write(&path, &format!("{destination}\n")).map_err(|mut refusal| {
         if refusal.errno() == Errno::ENOENT {
             return no_process(pid);
@@ -44,7 +45,29 @@ pub fn run(args: &MigrateArgs) -> Result<Report, Failure> {
     if args.verbose {
         tell(&hpc, pid, destination);
     }
+    if args.verbose && !others.is_empty() || args.group {
+        let came = others.iter().filter(|pid| is_at(&hpc, **pid, destination)).count();
+        match came {
+            0 => eprintln!("migrate: 1 process moved"),
+            n => eprintln!("migrate: {} processes moved", n + 1),
+        }
+    }
     Ok(Report::silent())
+}
+
+/// The other processes that share memory with one, as far as this user may know.
+fn group(hpc: &Hpc, pid: i32) -> Vec<i32> {
+    let pids = hpc.read(&format!("pids/{pid}/group")).unwrap_or_default();
+    pids.lines().filter_map(|line| line.parse().ok()).filter(|other| *other != pid).collect()
+}
+
+fn is_at(hpc: &Hpc, pid: i32, destination: Destination) -> bool {
+    let place = hpc.read(&format!("pids/{pid}/where")).ok().and_then(|text| value::node(text.as_bytes()));
+    match destination {
+        // 0 is home, and no node's id.
+        Destination::Home => place.is_none() && hpc.exists(&format!("pids/{pid}/where")),
+        Destination::Node(id) => place == Some(id),
+    }
 }
 
 fn tell(hpc: &Hpc, pid: i32, destination: Destination) {

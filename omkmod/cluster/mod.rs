@@ -9,7 +9,7 @@ mod join;
 pub(crate) mod load;
 pub(crate) mod listener;
 
-use crate::deputy::Away;
+use crate::deputy::{Away, Reunion};
 use crate::guest::Guest;
 use crate::omcore::map::{Entry, Map};
 use crate::process::records::Records;
@@ -90,6 +90,12 @@ pub(crate) struct Cluster {
     /// New guests that wait for their home half.
     #[pin]
     cradles: Mutex<KVec<Arc<cradle::Cradle>>>,
+    /// Processes that come home, with those that share their memory.
+    #[pin]
+    pub(crate) reunion: Reunion,
+    /// Processes that are about to leave, and the journey each is part of.
+    #[pin]
+    claims: Mutex<KVec<(i32, u64)>>,
     /// What is remembered of processes that moved.
     #[pin]
     pub(crate) records: Mutex<Records>,
@@ -117,6 +123,8 @@ impl Holder {
                 away <- new_mutex!(KVec::new()),
                 guests <- new_mutex!(KVec::new()),
                 cradles <- new_mutex!(KVec::new()),
+                reunion <- Reunion::new(),
+                claims <- new_mutex!(KVec::new()),
                 records <- new_mutex!(Records::new()),
                 loads <- new_mutex!(load::Table::new()),
                 switches: Switches {
@@ -194,6 +202,24 @@ impl Cluster {
             out.push(p.clone(), GFP_KERNEL)?;
         }
         Ok(out)
+    }
+
+    /// A process takes part in a journey from now on. `Some`: it takes part in another one.
+    pub(crate) fn claim(&self, pid: i32, journey: u64) -> Result<Option<u64>> {
+        let mut list = self.claims.lock();
+        if let Some((_, owner)) = list.iter().find(|(p, _)| *p == pid) {
+            return Ok(Some(*owner).filter(|o| *o != journey));
+        }
+        list.push((pid, journey), GFP_KERNEL)?;
+        Ok(None)
+    }
+
+    /// A journey is over, or has begun.
+    pub(crate) fn release(&self, journey: u64) {
+        let mut list = self.claims.lock();
+        while let Some(i) = list.iter().position(|(_, owner)| *owner == journey) {
+            sys::swap_remove(&mut list, i);
+        }
     }
 
     /// A process of another node is here.

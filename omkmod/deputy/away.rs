@@ -11,8 +11,9 @@ use crate::cluster::cluster;
 use crate::process::request::{Refusal, Request, Target};
 use crate::sys::task::{self, Task};
 use crate::omcore::wire;
+use crate::sys::shared::Claims;
 use crate::sys::{self, wait, Bytes};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
 use kernel::sync::lock::{mutex::MutexBackend, Guard};
 use kernel::sync::{Arc, CondVar, Mutex};
@@ -29,8 +30,9 @@ pub(crate) struct Away {
     /// Forwarded calls so far, of all threads.
     pub(crate) calls: AtomicU64,
     requested: AtomicU32,
-    /// The guest gave what could not be put into a shared object here.
-    pub(super) resend: AtomicBool,
+    /// During a homecoming: the shared objects that it maps.
+    #[pin]
+    pub(super) objects: Mutex<Option<Claims>>,
     /// Its memory is its parent's, which waits in vfork.
     borrows: bool,
     #[pin]
@@ -119,7 +121,7 @@ impl Away {
                 node,
                 calls: AtomicU64::new(0),
                 requested: AtomicU32::new(0),
-                resend: AtomicBool::new(false),
+                objects <- new_mutex!(None),
                 borrows,
                 window <- new_mutex!(Window { newest: 0, tickets: 0, kept: Bytes::new() }),
                 inner <- new_mutex!(inner),
@@ -148,6 +150,9 @@ impl Away {
         };
         drop(gone);
         self.changed.notify_all();
+        if let Some(c) = cluster() {
+            c.reunion.tell();
+        }
         if let Some(r) = request {
             r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
         }
@@ -178,25 +183,42 @@ impl Away {
             }
             inner.request = Some(request);
         }
-        self.recall().map_err(Refusal::from)
+        self.recall();
+        Ok(())
     }
 
-    /// All threads shall come home. From any task.
-    pub(crate) fn recall(&self) -> Result {
-        self.requested.store(1, Ordering::Release);
-        let members = {
-            let inner = self.inner.lock();
-            let mut list = KVec::with_capacity(inner.members.len(), GFP_KERNEL)?;
-            for t in inner.members.iter() {
-                list.push(t.clone(), GFP_KERNEL)?;
-            }
-            list
-        };
-        for t in members.iter() {
-            // One that is ending needs no telling.
-            let _ = t.interrupt();
+    /// The process shall come home, and all that share memory with it. From any task.
+    pub(crate) fn recall(&self) {
+        self.recall_alone();
+        // Whoever cannot be told now is told when the first of them is there.
+        if let Ok(party) = self.party() {
+            party.others.iter().for_each(|a| a.recall_alone());
         }
-        Ok(())
+    }
+
+    /// All threads of this process shall come home.
+    pub(super) fn recall_alone(&self) {
+        self.requested.store(1, Ordering::Release);
+        for i in 0.. {
+            let Some(task) = self.inner.lock().members.get(i).cloned() else { break };
+            // One that is ending needs no telling.
+            let _ = task.interrupt();
+        }
+    }
+
+    /// Does it exist still, and already?
+    pub(super) fn alive(&self) -> bool {
+        !self.inner.lock().members.is_empty()
+    }
+
+    /// One of its tasks.
+    pub(super) fn any_member(&self) -> Option<Task> {
+        self.inner.lock().members.first().cloned()
+    }
+
+    /// Shall it go to another node when it is home?
+    pub(super) fn goes_on(&self) -> bool {
+        self.inner.lock().request.as_ref().is_some_and(|r| r.target != Target::Home)
     }
 
     /// Does it use its parent's memory until it executes a program?

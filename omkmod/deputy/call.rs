@@ -80,20 +80,18 @@ impl Deputy {
         }
         if done && matches!(syscalls::refine(nr, args), Class::Memory) {
             // New mappings become windows too; what cannot be one brings the process home.
-            memory::hook_all(self.away.node, true)?;
+            let complete = memory::hook_all(self.away.node, true)?;
             self.after_call(nr, ax as u64)?;
-            if matches!(nr, NR_MMAP | NR_SHMAT) && self.task.reasons() != 0 {
-                if self.away.has_threads() {
-                    self.away.recall()?;
-                }
+            if matches!(nr, NR_MMAP | NR_SHMAT) && (!complete || self.task.reasons() != 0) {
+                self.away.recall();
                 flags |= wire::reply_flag::COME_HOME;
             }
         }
         if self.wanted() && self.needs_home() {
             // Signals that a call brought about, such as those of abort().
             flags |= wire::reply_flag::COME_HOME;
-            if self.needs_all() {
-                self.away.recall()?;
+            if !self.away.wanted() {
+                self.away.recall();
             }
         }
         self.reply(&call, ax, flags)?;

@@ -36,12 +36,15 @@ impl Deputy {
     #[inline(never)]
     pub(super) fn receive_home(&self) -> Result<Option<End>> {
         let begun = task::now_ns();
+        // It comes on its own account: those that share its memory do not know yet.
+        if !self.away.wanted() {
+            self.away.recall();
+        }
         let mut thread: Option<Thread> = None;
         let mut pages = 0;
         let mut failed: Option<Error> = None;
         // This deputy receives the memory.
         let mut collects = false;
-        let mut objects: Option<Claims> = None;
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             if matches!(frame.kind, Kind::Pages | Kind::End) && !collects {
@@ -49,7 +52,7 @@ impl Deputy {
                 let complete = self.away.gather()?;
                 // From here on they are known by this only.
                 match Claims::away() {
-                    Ok(claims) => objects = Some(claims),
+                    Ok(claims) => *self.away.objects.lock() = Some(claims),
                     Err(e) => failed = failed.or(Some(e)),
                 }
                 memory::unhook_all();
@@ -89,20 +92,26 @@ impl Deputy {
         if thread.is_none() && failed.is_none() {
             return Err(EPROTO);
         }
+        let mut seat = None;
         let home = if collects {
             let received = failed
                 .map_or(Ok(()), Err)
-                .and_then(|()| objects.as_ref().map_or(Ok(()), |o| self.bring(o).and_then(|r| r)))
                 .and_then(|()| thread.as_ref().map_or(Err(EPROTO), |t| t.restore()));
             if let Err(e) = received {
                 let n = e.to_errno();
                 let (pid, node) = (self.away.pid, self.away.node);
                 pr_warn!("pid {}: could not be received from node {} ({}); it stays there\n", pid, node, n);
                 failed = Some(e);
+            }
+            let verdict = self.meet(received.is_ok())?;
+            if !verdict.home {
                 memory::hook_all(self.away.node, false)?;
             }
-            self.away.settle(received.is_ok());
-            received.is_ok()
+            let objects = self.away.objects.lock().take();
+            drop(objects);
+            seat = verdict.seat;
+            self.away.settle(verdict.home);
+            verdict.home
         } else {
             self.away.settled()?
         };
@@ -122,12 +131,13 @@ impl Deputy {
         self.confirm_signals(t.state.signals_seen);
         let _ = self.scratch.with(|x| x.unseen.iter().for_each(|(_, s)| task::requeue_signal(s)));
         let _ = self.say(Kind::HomeOk, &[]);
-        Ok(Some(End::Home(collects.then(|| Move {
+        let way = Move {
             from: self.away.node,
             to: self.away.own_node,
             pages,
             frozen_ns: task::now_ns() - begun,
             calls: self.away.calls.load(Ordering::Relaxed),
-        }))))
+        };
+        Ok(Some(End::Home(collects.then_some((way, seat)))))
     }
 }

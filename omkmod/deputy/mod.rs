@@ -12,14 +12,17 @@ mod birth;
 mod call;
 mod homecoming;
 mod objects;
+mod reunion;
 
 pub(crate) use away::Away;
+pub(crate) use reunion::Reunion;
 
 use crate::sys::errno::{ECONNRESET, EPROTO};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
-use crate::process::journey::comm_text;
+use crate::process::group::Seat;
+use crate::process::journey::{comm_text, Next};
 use crate::process::records::Move;
 use crate::process::request::{Refusal, Request, Target};
 use crate::sys::task::{self, Role, Task, TaskCell};
@@ -59,8 +62,8 @@ const MAX_UNSEEN: usize = 4096;
 
 /// Why the loop ended.
 enum End {
-    /// The process is whole again, here. The deputy that received its memory can tell of the move.
-    Home(Option<Move>),
+    /// The process is whole again, here. The deputy that received its memory can tell of the move, and of what comes next.
+    Home(Option<(Move, Option<Seat>)>),
     /// It is another program now, here.
     Program,
     /// The link is gone.
@@ -167,11 +170,9 @@ impl Deputy {
                 asked_home = false;
             }
             if asked_home && self.needs_home() && !task::dying() {
-                // Its signals wait until it is.
-                if self.needs_all() {
-                    if let Err(e) = self.away.recall() {
-                        return End::Lost(e);
-                    }
+                // Its signals wait until it is. Only this thread may know that the process must come home.
+                if !self.away.wanted() {
+                    self.away.recall();
                 }
                 if let Err(e) = self.link.with(|l| l.await_input()).and_then(|r| r) {
                     return End::Lost(e);
@@ -192,11 +193,6 @@ impl Deputy {
                 }
             });
         }
-    }
-
-    /// Only this thread knows that the process must come home.
-    fn needs_all(&self) -> bool {
-        !self.away.wanted() && self.away.has_threads()
     }
 
     fn readable(&self) -> Result<bool> {
@@ -256,7 +252,10 @@ impl Deputy {
                 task::requeue_signal(&signal);
                 Ok(None)
             }
-            Kind::WantHome => self.away.recall().map(|()| None),
+            Kind::WantHome => {
+                self.away.recall();
+                Ok(None)
+            }
             Kind::Coming => self.receive_home(),
             // A stop that was overtaken by a call of the guest.
             Kind::Paused => Ok(None),
@@ -475,22 +474,31 @@ fn store_pages(l: &mut Link, frame: Frame) -> Result {
 /// Lives as a deputy until the process is home or the link is gone. A request that wants it elsewhere at once comes back
 /// together with the way home, which is the first half of that move.
 #[inline(never)]
-pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Option<Move>)> {
+pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Next> {
     // The role owns a reference; this one must not be on the stack of a task that may die here.
     let me: *const Deputy = &*deputy;
     drop(deputy);
     // SAFETY: the role's reference is given up only below, or by `gone` after this task died.
     let me = unsafe { &*me };
     match me.live() {
-        End::Home(Some(m)) => {
+        End::Home(Some((m, seat))) => {
             // The others are about to be what they were; whoever asked hears of it when they are.
             let _ = me.away.outlast();
             let request = me.away.close();
+            let lead = match seat {
+                Some(Seat::Follower(follower)) => {
+                    me.uninstall();
+                    return Some(Next::Follow(follower, Some(m), request));
+                }
+                Some(Seat::Lead(lead)) => Some(lead),
+                None => None,
+            };
             if let Some(request) = request.as_ref().filter(|r| r.target != Target::Home) {
                 let request = request.clone();
                 me.uninstall();
-                return Some((request, Some(m)));
+                return Some(Next::Ask(request, Some(m), lead));
             }
+            drop(lead);
             me.record(m);
             me.uninstall();
             if let Some(request) = request {
@@ -509,7 +517,7 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Option<Move>)> {
             me.record(Move { from, to, pages: 0, frozen_ns: 0, calls });
             me.uninstall();
             // Where it goes on is where it was, if nobody wants otherwise.
-            request.or_else(|| Request::new(Target::Node(from)).ok()).map(|r| (r, None))
+            request.or_else(|| Request::new(Target::Node(from)).ok()).map(|r| Next::Ask(r, None, None))
         }
         End::Lost(_) if !me.complete.load(Ordering::Relaxed) && !task::dying() => {
             task::vanish();

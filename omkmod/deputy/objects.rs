@@ -52,7 +52,7 @@ impl Deputy {
     /// Before a call is run. The inner result: whether it may be.
     pub(super) fn before_call(&self, nr: u32, args: [u64; 6]) -> Result<Result> {
         if needs_content(nr, args) && shared::reachable() {
-            let brought = self.bring(&Claims::away()?)?;
+            let brought = self.bring(Claims::away()?.ids())?;
             if brought.is_err() && !matches!(nr, NR_EXIT | NR_EXIT_GROUP) {
                 return Ok(brought);
             }
@@ -87,7 +87,7 @@ impl Deputy {
     }
 
     /// What the guest has changed in these comes home. The inner result: whether there was room for it here.
-    pub(super) fn bring(&self, objects: &Claims) -> Result<Result> {
+    pub(super) fn bring(&self, objects: impl Iterator<Item = u64>) -> Result<Result> {
         let brought = self.exchange(objects);
         if brought.is_err() {
             self.broken.store(true, Ordering::Relaxed);
@@ -96,10 +96,10 @@ impl Deputy {
     }
 
     #[inline(never)]
-    fn exchange(&self, objects: &Claims) -> Result<Result> {
-        let all = self.away.resend.swap(false, Ordering::Relaxed);
+    fn exchange(&self, objects: impl Iterator<Item = u64>) -> Result<Result> {
         let mut failed = Ok(());
-        for id in objects.ids() {
+        for id in objects {
+            let all = shared::resend(id);
             self.say(Kind::Sync, &[&id.to_le_bytes(), &u64::from(all).to_le_bytes()])?;
             loop {
                 let frame = self.link.with(|l| l.recv())??;
@@ -117,10 +117,6 @@ impl Deputy {
                     _ => return Err(EPROTO),
                 }
             }
-        }
-        if failed.is_err() {
-            // The guest believes that it has given everything.
-            self.away.resend.store(true, Ordering::Relaxed);
         }
         Ok(failed)
     }
@@ -150,12 +146,10 @@ impl Deputy {
         }
         // What the call writes must be seen by whoever computes with it: it is made when all are home.
         if how == TOUCH_WRITE && !self.away.borrows() {
-            return match self.away.recall() {
-                Ok(()) => ERESTARTNOINTR as c_int,
-                Err(e) => e.to_errno(),
-            };
+            self.away.recall();
+            return ERESTARTNOINTR as c_int;
         }
-        match Claims::away().and_then(|objects| self.bring(&objects)) {
+        match Claims::away().and_then(|objects| self.bring(objects.ids())) {
             Ok(Ok(())) => 0,
             Ok(Err(e)) | Err(e) => e.to_errno(),
         }
@@ -168,7 +162,7 @@ impl Deputy {
         }
         task::stubborn(true);
         let _ = self.link.with(|l| l.set_deadline(LAST_WORDS_MS));
-        let saved = Claims::away().and_then(|objects| self.bring(&objects));
+        let saved = Claims::away().and_then(|objects| self.bring(objects.ids()));
         let _ = self.link.with(|l| l.set_deadline(0));
         task::stubborn(false);
         if !matches!(saved, Ok(Ok(()))) {

@@ -226,6 +226,8 @@ impl Guest {
                     n
                 );
             }
+            // Those it shares memory with may wait for what it holds.
+            task::robust_exit(self.own_tid);
         }
         task::kill_self();
     }

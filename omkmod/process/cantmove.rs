@@ -33,11 +33,16 @@ pub(crate) const REASONS: &[&str] = &[
     "it has mappings above 128 TiB",
     "it has a special kernel mapping",
     "it uses memory protection keys",
-    "it shares memory with another process (MAP_SHARED)",
 ];
+
+/// It is no more, soon.
+pub(crate) const EXITING: u64 = 1 << 2;
 
 /// Reasons that often hold for a moment only: the shared address space.
 pub(crate) const PASSING: u64 = 1 << 4;
+
+/// Said by the user.
+pub(crate) const LOCKED: &str = "it is locked (pids/PID/lock)";
 
 /// Writes one reason a line.
 pub(crate) fn write(bits: u64, out: &mut impl Write) -> core::fmt::Result {

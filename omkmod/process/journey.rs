@@ -5,6 +5,7 @@
 //! again without a return to user mode in between.
 
 use super::cantmove;
+use super::group::{Follower, Lead, Seat};
 use super::muster::Muster;
 use super::image::{self, Thread};
 use super::profile::Profile;
@@ -15,6 +16,7 @@ use crate::cluster::{cluster, Cluster};
 use crate::deputy::{self, Away, Deputy};
 use crate::link::{self, bad, Link};
 use crate::omcore::wire::{Kind, Reader, Writer};
+use crate::sys::group::sharers;
 use crate::sys::task::{self, Role, Task};
 use crate::sys::shared::Claims;
 use crate::sys::{memory, vessel};
@@ -60,6 +62,7 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
         return Err(Refusal::new(ENXIO, format_args!("node {to} is not in the map")));
     }
     check(c, task)?;
+    bring_sharers(c, task)?;
     if task.stopped() {
         return Err(Refusal::new(EBUSY, format_args!("it is stopped: continue it first (kill -CONT {pid})")));
     }
@@ -72,6 +75,26 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
         }
     })?;
     request.wait()
+}
+
+/// Processes that share memory with this one, which is at home, begin their common journey at home.
+fn bring_sharers(c: &Cluster, task: &Task) -> Outcome<()> {
+    for t in sharers(task)?.iter().filter(|t| *t != task) {
+        let Some(away) = c.away(t.pid()).filter(|a| !a.borrows()) else { continue };
+        let request = Request::new(Target::Home)?;
+        if let Err(refusal) = away.post(request.clone()).and_then(|()| request.wait()) {
+            let pid = t.pid();
+            // It may have come on its own, or with another one.
+            if c.away(pid).is_some() {
+                let (comm, words) = (t.comm(), refusal.words());
+                return Err(Refusal::new(
+                    refusal.errno(),
+                    format_args!("it shares memory with pid {pid} ({}), which does not come home: {words}", comm_text(&comm)),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Somebody wants to see the memory of a process that is away: waits until it is home, or has not come.
@@ -91,7 +114,18 @@ pub(crate) fn call_home(pid: i32) {
     }
 }
 
+/// How a refusal begins that lies in the process.
+pub(super) const CANNOT_LEAVE: &str = "it cannot leave: ";
+
 fn check(c: &Cluster, task: &Task) -> Outcome<()> {
+    match obstacle(c, task) {
+        Some(reason) => Err(Refusal::new(EOPNOTSUPP, format_args!("{CANNOT_LEAVE}{reason}"))),
+        None => Ok(()),
+    }
+}
+
+/// Why this process cannot leave. Waits for what may pass.
+pub(super) fn obstacle(c: &Cluster, task: &Task) -> Option<&'static str> {
     let mut bits = task.reasons();
     // Somebody who reads its memory map (ps, this file system) holds the address space for a moment, as a vfork does.
     for _ in 0..PASSING_TRIES {
@@ -101,13 +135,8 @@ fn check(c: &Cluster, task: &Task) -> Outcome<()> {
         task::sleep_ms(PASSING_MS);
         bits = task.reasons();
     }
-    if let Some(reason) = cantmove::first(bits) {
-        return Err(Refusal::new(EOPNOTSUPP, format_args!("it cannot leave: {reason}")));
-    }
-    if c.records.lock().get(task).is_some_and(|r| r.locked) {
-        return Err(Refusal::new(EOPNOTSUPP, format_args!("it cannot leave: it is locked (pids/PID/lock)")));
-    }
-    Ok(())
+    let locked = || c.records.lock().get(task).is_some_and(|r| r.locked).then_some(cantmove::LOCKED);
+    cantmove::first(bits).or_else(locked)
 }
 
 /// After an exec of an armed process: leave for the node in `number`. A refusal is logged; the program runs here.
@@ -124,9 +153,22 @@ pub(crate) unsafe extern "C" fn after_exec(number: *mut c_void, exiting: bool) {
     }
 }
 
+/// What a process that stands at its user-mode boundary at home does next.
+pub(crate) enum Next {
+    /// What was asked of it. With the first half of a move, if it has just come home for that, and its group.
+    Ask(Arc<Request>, Option<Move>, Option<Lead>),
+    /// What a process that shares its memory does. With what was asked of itself.
+    Follow(Follower, Option<Move>, Option<Arc<Request>>),
+}
+
 /// In the process itself: fulfils a request, and those that come while it is away.
 pub(crate) fn go(first: Arc<Request>) {
-    fulfil(Some((first, None)));
+    fulfil(Some(Next::Ask(first, None, None)));
+}
+
+/// In the process itself: it was called by one that shares its memory.
+pub(super) fn follow(seat: Follower) {
+    fulfil(Some(Next::Follow(seat, None, None)));
 }
 
 /// In a process that was born away.
@@ -134,42 +176,81 @@ pub(crate) fn away(deputy: Arc<Deputy>) {
     fulfil(deputy::run(deputy));
 }
 
-fn fulfil(mut next: Option<(Arc<Request>, Option<Move>)>) {
-    while let Some((request, so_far)) = next.take() {
-        // Another request was faster: the deputy it made of us takes this one as well.
-        if task::role().0 == Role::Deputy {
-            let posted = cluster().and_then(|c| c.away(task::pid())).map(|away| away.post(request.clone()));
-            if !matches!(posted, Some(Ok(()))) {
-                request.finish(Err(Refusal::from(EBUSY)));
-            }
-            return;
-        }
-        let Target::Node(to) = request.target else {
-            request.finish(Ok(()));
-            return;
+/// What is on this stack is lost if the process dies while it is away: so nothing is.
+fn fulfil(mut next: Option<Next>) {
+    while let Some(n) = next.take() {
+        let left = match n {
+            Next::Ask(request, so_far, lead) => set_out(request, so_far, lead),
+            Next::Follow(seat, so_far, request) => accompany(seat, so_far, request),
         };
-        match leave(to, so_far) {
-            Ok(deputy) => {
-                request.finish(Ok(()));
-                // What is on this stack is lost if the process dies while it is away: so nothing is.
-                drop(request);
-                next = deputy::run(deputy);
+        next = left.and_then(deputy::run);
+    }
+}
+
+#[inline(never)]
+fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> Option<Arc<Deputy>> {
+    // Another request was faster: the deputy it made of us takes this one as well.
+    if task::role().0 == Role::Deputy {
+        let posted = cluster().and_then(|c| c.away(task::pid())).map(|away| away.post(request.clone()));
+        if !matches!(posted, Some(Ok(()))) {
+            request.finish(Err(Refusal::from(EBUSY)));
+        }
+        return None;
+    }
+    let Target::Node(to) = request.target else {
+        request.finish(Ok(()));
+        return None;
+    };
+    let lead = match (lead, cluster()) {
+        (Some(lead), _) => Ok(lead),
+        (None, Some(c)) => Lead::new(c, task::pid()),
+        (None, None) => Err(Refusal::from(ENETDOWN)),
+    };
+    let seat = lead.map(Seat::Lead);
+    let refusal = match seat.as_ref().map_err(|r| *r).and_then(|seat| leave(to, so_far, seat)) {
+        Ok(deputy) => {
+            request.finish(Ok(()));
+            return Some(deputy);
+        }
+        Err(refusal) => refusal,
+    };
+    pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
+    let Some(way_home) = so_far else {
+        request.finish(Err(refusal));
+        return None;
+    };
+    // It was away and shall stay where it was: back to there.
+    let back = seat.and_then(|seat| leave(way_home.from, so_far, &seat));
+    request.finish(Err(refusal));
+    if back.is_err() {
+        remember(way_home);
+    }
+    back.ok()
+}
+
+#[inline(never)]
+fn accompany(seat: Follower, so_far: Option<Move>, request: Option<Arc<Request>>) -> Option<Arc<Deputy>> {
+    let answer = |outcome| {
+        if let Some(r) = &request {
+            r.finish(if r.target == Target::Home { Ok(()) } else { outcome });
+        }
+    };
+    let other = Refusal::new(EBUSY, format_args!("it is being moved already, with a process that shares its memory"));
+    let seat = Seat::Follower(seat);
+    loop {
+        let Seat::Follower(follower) = &seat else { return None };
+        // A request of its own may have been faster.
+        let to = if task::role().0 == Role::Deputy { None } else { follower.orders() };
+        let Some(to) = to else {
+            answer(Err(other));
+            if let Some(way_home) = so_far {
+                remember(way_home);
             }
-            Err(refusal) => {
-                pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
-                let Some(way_home) = so_far else {
-                    request.finish(Err(refusal));
-                    return;
-                };
-                // It was away and shall stay where it was: back to there.
-                let back = leave(way_home.from, so_far);
-                request.finish(Err(refusal));
-                drop(request);
-                match back {
-                    Ok(deputy) => next = deputy::run(deputy),
-                    Err(_) => remember(way_home),
-                }
-            }
+            return None;
+        };
+        if let Ok(deputy) = leave(to, so_far, &seat) {
+            answer(request.as_ref().filter(|r| follower.fulfils(r)).map(|_| ()).ok_or(other));
+            return Some(deputy);
         }
     }
 }
@@ -208,14 +289,23 @@ pub(super) fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
     Err(lost(to, EPROTO))
 }
 
+fn leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
+    let left = try_leave(to, so_far, seat);
+    if let Err(refusal) = &left {
+        seat.undone(refusal);
+    }
+    left
+}
+
 /// Not inlined: its stack must not lie under everything a deputy does later.
 #[inline(never)]
-fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
+fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
     let c = cluster().ok_or(ENETDOWN)?;
     let m = c.membership().ok_or(ENETDOWN)?;
     let muster = if task::has_threads() { Some(Muster::call()?) } else { None };
     let numbers = muster.as_ref().map_or(Ok(KVec::new()), |m| m.numbers())?;
     check(c, &Task::current()?)?;
+    let passage = seat.assemble(to)?;
     // Whoever uses its shared memory from now on waits until this move is over.
     let objects = Claims::leaving(to)?;
     let mut link = link::connect(c, to).map_err(|e| unreachable(to, e))?;
@@ -228,7 +318,7 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     }
     let mut body = [0u8; 512];
     let mut w = Writer::new(&mut body);
-    Profile::own(numbers.len() as u32).put(&mut w);
+    Profile::own(numbers.len() as u32, passage).put(&mut w);
     let len = w.len().map_err(|_| EINVAL)?;
     link.send(Kind::Move, &[body.get(..len).ok_or(EINVAL)?]).map_err(|e| lost(to, e))?;
     await_kind(&mut link, Kind::Accept, to)?;
@@ -271,7 +361,9 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     let ready = muster
         .as_ref()
         .map_or(Ok(()), |m| m.board(&away, &cookies))
-        .and_then(|()| memory::hook_all(to, false).map_err(|e| lost(to, e)));
+        .and_then(|()| memory::hook_prepare().map_err(|e| lost(to, e)))
+        .and_then(|()| seat.ready())
+        .and_then(|()| memory::hook_all(to, false).map(|_| ()).map_err(|e| lost(to, e)));
     if let Err(refusal) = ready {
         // The threads first: the window goes with the last one.
         drop(muster);
@@ -281,6 +373,7 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     }
     drop(objects);
     // From here on the guest is the process.
+    seat.go();
     if let Some(muster) = muster {
         muster.go();
     }

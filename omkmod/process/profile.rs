@@ -3,6 +3,7 @@
 
 use crate::link::bad;
 use crate::omcore::wire::{MmInfo, Reader, Writer, MAX_THREADS};
+use crate::process::group::Passage;
 use crate::process::request::Refusal;
 use crate::sys::{memory, node, task};
 use kernel::prelude::*;
@@ -30,13 +31,17 @@ pub(crate) struct Profile {
     pub(crate) threads: u32,
     /// Memory it uses, in pages: what has to fit.
     pub(crate) pages: u64,
+    /// The journey: the same number for all processes that move together because they share memory.
+    pub(crate) group: u64,
+    /// Memory that all of them use, in pages.
+    pub(crate) group_pages: u64,
     /// Outline of its address space.
     pub(crate) mm: MmInfo,
 }
 
 impl Profile {
     /// Of the current task.
-    pub(crate) fn own(threads: u32) -> Profile {
+    pub(super) fn own(threads: u32, passage: Passage) -> Profile {
         let (own_pid, own_tid) = task::own_ids();
         Profile {
             pid: task::pid(),
@@ -49,6 +54,8 @@ impl Profile {
             stack_limit: task::rlimit(RLIMIT_STACK),
             threads,
             pages: memory::used(),
+            group: passage.group,
+            group_pages: passage.pages,
             mm: memory::info(),
         }
     }
@@ -67,6 +74,8 @@ impl Profile {
         w.u64(self.stack_limit);
         w.u32(self.threads);
         w.u64(self.pages);
+        w.u64(self.group);
+        w.u64(self.group_pages);
         self.mm.put(w);
     }
 
@@ -91,9 +100,11 @@ impl Profile {
                 stack_limit: r.u64()?,
                 threads: r.u32()?,
                 pages: r.u64()?,
+                group: r.u64()?,
+                group_pages: r.u64()?,
                 mm: MmInfo::take(&mut r)?,
             };
-            if r.remaining() == 0 {
+            if r.remaining() == 0 && p.group != 0 {
                 Ok(p)
             } else {
                 Err(crate::omcore::wire::WireError::BadLength)
@@ -119,12 +130,13 @@ impl Profile {
             }
         }
         let (_, available, _) = node::memory();
-        let needed = self.pages.saturating_mul(4096);
+        let needed = self.pages.max(self.group_pages).saturating_mul(4096);
         if needed.saturating_add(RESERVE) > available {
             let (needed, available) = (needed >> 20, available >> 20);
+            let who = if self.group_pages > self.pages { "the group needs" } else { "the process needs" };
             return Err(Refusal::new(
                 ENOMEM,
-                format_args!("it has {available} MiB of memory to be had, the process needs {needed} MiB"),
+                format_args!("it has {available} MiB of memory to be had, {who} {needed} MiB"),
             ));
         }
         let ours = task::xstate_size() as u64;

@@ -90,6 +90,8 @@ extern "C" {
     pub(super) fn om_robust_exit(tid: u32);
     pub(super) fn om_task_put(task: *mut Opaque);
     pub(super) fn om_task_pid(task: *mut Opaque) -> c_int;
+    pub(super) fn om_task_vpid(task: *mut Opaque) -> c_int;
+    pub(super) fn om_task_comm(task: *mut Opaque, out: *mut u8);
     pub(super) fn om_task_start(task: *mut Opaque) -> u64;
     pub(super) fn om_task_stopped(task: *mut Opaque) -> bool;
     pub(super) fn om_task_cputime(task: *mut Opaque, utime: *mut u64, stime: *mut u64);
@@ -183,6 +185,8 @@ extern "C" {
     pub(super) fn om_copy_to_user(to: c_ulong, from: *const u8, len: c_ulong) -> c_int;
     pub(super) fn om_file_page(addr: c_ulong, out: *mut u8) -> c_int;
 
+    pub(super) fn om_hook_prepare() -> c_int;
+
     // shared.c
     pub(super) fn om_shared_init() -> c_int;
     pub(super) fn om_shared_exit();
@@ -191,6 +195,7 @@ extern "C" {
     pub(super) fn om_claims_count(claims: *mut Opaque) -> c_uint;
     pub(super) fn om_claims_id(claims: *mut Opaque, i: c_uint) -> u64;
     pub(super) fn om_object_write(id: u64, index: u64, data: *const u8) -> c_int;
+    pub(super) fn om_object_resend(id: u64) -> bool;
     pub(super) fn om_objects_sweep();
     pub(super) fn om_reachable_away() -> bool;
     pub(super) fn om_share_unhook(addr: c_ulong);
@@ -206,6 +211,10 @@ extern "C" {
     ) -> c_int;
     pub(super) fn om_twin_changed(home: c_int, id: u64, index: *mut u64, out: *mut u8, all: bool) -> c_int;
     pub(super) fn om_twins_sweep();
+
+    // group.c
+    pub(super) fn om_group(task: *mut Opaque, out: *mut *mut *mut Opaque) -> c_int;
+    pub(super) fn om_group_free(list: *mut *mut Opaque);
 
     // net.c
     pub(super) fn om_connect(from: u32, to: u32, port: u16, ms: c_uint) -> *mut Opaque;

@@ -139,11 +139,17 @@ pub(crate) fn detach() {
     unsafe { ffi::om_mm_detach() };
 }
 
-/// Every mapping becomes a window on what is at node `node`, its pages are dropped. On error nothing changed. `alone`: shared
-/// memory that others have mapped elsewhere is left out.
-pub(crate) fn hook_all(node: u16, alone: bool) -> Result {
+/// After this, as long as no thread of the process runs, [`hook_all`] does not fail.
+pub(crate) fn hook_prepare() -> Result {
     // SAFETY: no preconditions; takes the mmap lock.
-    to_result(unsafe { ffi::om_hook_all(c_int::from(node), alone) })
+    to_result(unsafe { ffi::om_hook_prepare() })
+}
+
+/// Every mapping becomes a window on what is at node `node`, its pages are dropped. On error nothing changed. `alone`: shared
+/// memory that others have mapped elsewhere is left out, and the answer is false.
+pub(crate) fn hook_all(node: u16, alone: bool) -> Result<bool> {
+    // SAFETY: no preconditions; takes the mmap lock.
+    Ok(count(unsafe { ffi::om_hook_all(c_int::from(node), alone) })? != 0)
 }
 
 /// Every mapping becomes its own again.

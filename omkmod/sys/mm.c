@@ -763,18 +763,47 @@ static bool hookable(struct vm_area_struct *vma)
 	       (vma->vm_file || !vma->vm_ops);
 }
 
-/* All that the window on a mapping needs, taken beforehand. 1: it cannot be one. */
+/* All memory that the window on a mapping needs. */
+static int hook_memory(struct om_mm *m, struct vm_area_struct *vma)
+{
+	if (om_is_shared(vma))
+		return om_wrap_ops(vma->vm_ops, false) ? 0 : -ENOMEM;
+	return vma->vm_file ? remember_file(m, vma) : om_anon_vma_prepare(vma);
+}
+
+/* Home: after this, as long as no thread of the process runs, om_hook_all() cannot fail. */
+int om_hook_prepare(void)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+	struct vm_area_struct *vma;
+	int ret = 0;
+	VMA_ITERATOR(vmi, current->mm, 0);
+
+	if (!m)
+		return -ENOENT;
+	mmap_write_lock(m->mm);
+	for_each_vma(vmi, vma) {
+		if (!hookable(vma))
+			continue;
+		ret = hook_memory(m, vma);
+		if (ret)
+			break;
+	}
+	mmap_write_unlock(m->mm);
+	return ret;
+}
+
+/* And its object. 1: it cannot be one. */
 static int prepare_hook(struct om_mm *m, struct vm_area_struct *vma, int node, bool alone, bool objects)
 {
 	if (om_is_shared(vma)) {
-		if (!objects || !om_share_movable(vma) || (alone && om_share_split(vma, true)) || !om_object_get(vma, node))
+		if (!objects || !om_share_movable(vma) || (alone && om_share_split(vma)) || !om_object_get(vma, node))
 			return 1;
-		return om_wrap_ops(vma->vm_ops, false) ? 0 : -ENOMEM;
-	}
-	/* That it cannot be noticed here does no harm if it is noticed for another's sake. */
-	if (objects && om_is_changing(vma))
+	} else if (objects && om_is_changing(vma)) {
+		/* That it cannot be noticed here does no harm if it is noticed for another's sake. */
 		om_object_get(vma, node);
-	return vma->vm_file ? remember_file(m, vma) : om_anon_vma_prepare(vma);
+	}
+	return hook_memory(m, vma);
 }
 
 static void hook_vma(struct vm_area_struct *vma)
@@ -794,7 +823,7 @@ static void hook_vma(struct vm_area_struct *vma)
 
 /*
  * Home: every VMA becomes a window, and its pages go; those of shared memory stay with their file. All memory that this
- * needs is taken first, so that a failure changes nothing. Order inside: pages out while vm_ops are still the old ones (huge
+ * needs is taken first, so that a failure changes nothing. 1: all, 0: not all. Order inside: pages out while vm_ops are still the old ones (huge
  * pages need that), then ops and bit together. `alone`: what others share who are not where this process is, is left as it is.
  */
 int om_hook_all(int node, bool alone)
@@ -802,7 +831,7 @@ int om_hook_all(int node, bool alone)
 	struct mm_struct *mm = current->mm;
 	struct om_mm *m = om_mm_find(mm);
 	struct vm_area_struct *vma;
-	bool shared = false;
+	bool shared = false, complete = true;
 	int ret = 0;
 
 	if (!m)
@@ -826,6 +855,7 @@ int om_hook_all(int node, bool alone)
 				continue;
 			ret = prepare_hook(m, vma, node, alone, shared);
 			if (ret > 0 && alone) {
+				complete = false;
 				ret = 0;
 				continue;
 			}
@@ -845,7 +875,7 @@ out:
 	mmap_write_unlock(mm);
 	if (shared)
 		om_objects_end();
-	return ret > 0 ? -EBUSY : ret;
+	return ret > 0 ? -EBUSY : ret ? ret : complete;
 }
 
 /*

@@ -7,6 +7,7 @@
 pub(crate) mod crypto;
 pub(crate) mod errno;
 mod ffi;
+pub(crate) mod group;
 pub(crate) mod memory;
 pub(crate) mod node;
 pub(crate) mod procfs;

@@ -116,6 +116,7 @@ struct om_object {
 	u64 id;			/* a new one each time it leaves: a twin is never used again */
 	int host;
 	int claims;		/* by processes that leave or come home; objects_lock */
+	bool resend;		/* what was brought could not be put here */
 	bool written;		/* some who are away can write to it: what is at home is old */
 };
 
@@ -157,7 +158,6 @@ static bool vma_hooked(struct vm_area_struct *vma, void *ctx)
 
 struct split {
 	struct vm_area_struct *own;
-	bool window;	/* own is one, or about to become one */
 };
 
 /* One that writes and one that sees it must be in the same place. (Private mappings may see it or not.) */
@@ -167,7 +167,7 @@ static bool vma_splits(struct vm_area_struct *vma, void *ctx)
 
 	return vma->vm_mm != s->own->vm_mm && vma->vm_flags & VM_MAYSHARE &&
 	       (vma->vm_flags | s->own->vm_flags) & VM_SHARED &&
-	       !(is_window(READ_ONCE(vma->vm_ops)) && s->window);
+	       !is_window(READ_ONCE(vma->vm_ops));
 }
 
 /* Is this memory that only its mappings reach, and no descriptor, name or key? */
@@ -196,10 +196,10 @@ bool om_share_movable(struct vm_area_struct *vma)
 	       (file->f_mode & FMODE_WRITE || !(vma->vm_flags & VM_SHARED));
 }
 
-/* Does anybody map it who is not where this mapping's content is? */
-bool om_share_split(struct vm_area_struct *vma, bool leaves)
+/* Does anybody map it who is at home? */
+bool om_share_split(struct vm_area_struct *vma)
 {
-	struct split s = { .own = vma, .window = leaves || is_window(vma->vm_ops) };
+	struct split s = { .own = vma };
 
 	return any_mapping(vma->vm_file->f_mapping, vma_splits, &s);
 }
@@ -543,25 +543,55 @@ static int share_write(struct file *file, struct address_space *mapping, pgoff_t
 	return 0;
 }
 
+static struct om_object *object_by_id(u64 id)
+{
+	struct om_object *o;
+	int bucket;
+
+	hash_for_each(objects, bucket, o, node)
+		if (o->id == id)
+			return o;
+	return NULL;
+}
+
 /* A page of an object has come back. -ENOENT: no such object is away. */
 int om_object_write(u64 id, u64 index, u8 *data)
 {
 	struct om_object *o;
-	struct file *file = NULL;
-	int bucket, ret;
+	struct file *file;
+	int ret;
 
 	mutex_lock(&objects_lock);
-	hash_for_each(objects, bucket, o, node)
-		if (o->id == id) {
-			file = get_file(o->file);
-			break;
-		}
+	o = object_by_id(id);
+	file = o ? get_file(o->file) : NULL;
 	mutex_unlock(&objects_lock);
 	if (!file)
 		return -ENOENT;
 	ret = share_write(file, file->f_mapping, index, data);
 	fput(file);
+	if (ret) {
+		mutex_lock(&objects_lock);
+		o = object_by_id(id);
+		if (o)
+			o->resend = true;
+		mutex_unlock(&objects_lock);
+	}
 	return ret;
+}
+
+/* Must all of it be brought again? The guest believes that it has given everything. */
+bool om_object_resend(u64 id)
+{
+	struct om_object *o;
+	bool resend;
+
+	mutex_lock(&objects_lock);
+	o = object_by_id(id);
+	resend = o && o->resend;
+	if (resend)
+		o->resend = false;
+	mutex_unlock(&objects_lock);
+	return resend;
 }
 
 /* ---- who uses a file whose content is away ---- */

@@ -16,7 +16,7 @@ bool om_vma_is_twin(struct vm_area_struct *vma);
 
 /* Home: shared memory whose content is at another node. */
 bool om_share_movable(struct vm_area_struct *vma);
-bool om_share_split(struct vm_area_struct *vma, bool leaves);
+bool om_share_split(struct vm_area_struct *vma);
 bool om_is_shared(struct vm_area_struct *vma);
 bool om_is_changing(struct vm_area_struct *vma);
 int om_share_settle(struct file *file);

@@ -52,6 +52,12 @@ pub(crate) fn write_object(id: u64, offset: u64, page: &[u8; wire::PAGE]) -> Res
     to_result(unsafe { ffi::om_object_write(id, offset / wire::PAGE as u64, page.as_ptr()) })
 }
 
+/// Home: must all of an object be brought again, because some of it could not be put where it belongs?
+pub(crate) fn resend(id: u64) -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_object_resend(id) }
+}
+
 /// Home: has this process, which is away, shared memory there that a file or a key reaches?
 pub(crate) fn reachable() -> bool {
     // SAFETY: no preconditions; takes the mmap lock.

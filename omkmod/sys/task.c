@@ -306,6 +306,8 @@ struct task_struct *om_task_find_global(int pid)
 struct task_struct *om_task_get(struct task_struct *task) { return get_task_struct(task); }
 void om_task_put(struct task_struct *task) { put_task_struct(task); }
 int om_task_pid(struct task_struct *task) { return task_tgid_nr(task); }
+int om_task_vpid(struct task_struct *task) { return task_tgid_vnr(task); }
+void om_task_comm(struct task_struct *task, char *out) { __get_task_comm(out, TASK_COMM_LEN, task); }
 /* The owner (real or effective user) or an administrator may move a process. */
 bool om_may_control(struct task_struct *task)
 {
@@ -331,7 +333,6 @@ enum {
 	R_IO_URING, R_AIO, R_TRACED, R_DISPATCH, R_IOPORT, R_LDT, R_DEBUGREG, R_SHADOW_STACK, R_TIMENS,
 	R_PINNED, R_LOCKED_FUTURE, R_GUEST,
 	R_SHARED_MAP, R_HUGETLB, R_DEVICE_MAP, R_UFFD, R_SEALED, R_HIGH_ADDRESS, R_SPECIAL_MAP, R_PKEYS,
-	R_SHARERS,
 };
 
 #define REASON(r) (1ull << (r))
@@ -360,8 +361,6 @@ static u64 mm_reasons(struct mm_struct *mm)
 			continue;
 		if (flags & VM_SHARED && !om_share_movable(vma))
 			r |= REASON(R_SHARED_MAP);
-		else if (vma->vm_file && flags & VM_MAYSHARE && om_share_split(vma, false))
-			r |= REASON(R_SHARERS);
 		if (flags & VM_HUGETLB)
 			r |= REASON(R_HUGETLB);
 		else if (flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))

@@ -67,6 +67,29 @@ impl Task {
         unsafe { ffi::om_task_pid(self.0.as_ptr()) }
     }
 
+    /// Pid in the namespace of the current task; 0 if it cannot be seen from there.
+    pub(crate) fn seen_pid(&self) -> i32 {
+        // SAFETY: the reference is counted.
+        unsafe { ffi::om_task_vpid(self.0.as_ptr()) }
+    }
+
+    /// The name of its command.
+    pub(crate) fn comm(&self) -> [u8; 16] {
+        let mut name = [0; 16];
+        // SAFETY: the reference is counted; room for TASK_COMM_LEN bytes.
+        unsafe { ffi::om_task_comm(self.0.as_ptr(), name.as_mut_ptr()) };
+        name
+    }
+
+    /// Takes over a counted reference.
+    pub(super) fn from_counted(task: NonNull<ffi::Opaque>) -> Task {
+        Task(task)
+    }
+
+    pub(super) fn raw(&self) -> *mut ffi::Opaque {
+        self.0.as_ptr()
+    }
+
     /// When it was started, to tell it from a later process with its number.
     pub(crate) fn started(&self) -> u64 {
         // SAFETY: the reference is counted.

@@ -198,6 +198,13 @@ pub const FILES: &[File] = &[
         "why the process may not leave now, one reason a line; empty: it may",
         "/proc/PID/cantmove (table 5.4)",
     ),
+    read(
+        "pids/PID/group",
+        Kind::Lines,
+        "pids of the processes that move together with it, itself included, because they share writable memory; for its \
+         owner and root",
+        "",
+    ),
     owner(
         "pids/PID/goto",
         Kind::Destination,
