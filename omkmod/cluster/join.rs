@@ -28,17 +28,21 @@ pub(super) struct Threads {
 /// How long bring and expel wait for the processes concerned, in ms.
 const ORDER_PATIENCE_MS: u32 = 120_000;
 
-/// How often it is looked how much the guests here have computed.
+/// How often it is looked how much the guests here have computed: while a timer of one goes by that, more often.
 const METER_MS: u32 = 50;
+const METER_FINE_MS: u32 = 2;
 
 /// Reminds guests that compute to tell home.
 fn meter() -> Result<Thread> {
     Thread::start(c_str!("om_meter"), || {
         while !thread::should_stop() {
+            let mut left = METER_MS;
             if let Some(guests) = super::cluster().and_then(|c| c.guests().ok()) {
-                guests.iter().for_each(|g| g.meter());
+                for g in guests.iter() {
+                    left = left.min((g.meter() / 1_000_000) as u32);
+                }
             }
-            thread::sleep(METER_MS);
+            thread::sleep(left.max(METER_FINE_MS));
         }
     })
 }

@@ -88,6 +88,10 @@ impl Deputy {
             if let Err(e) = received {
                 let n = e.to_errno();
                 let (pid, node) = (self.away.pid, self.away.node);
+                if task::dying() {
+                    // It will not be anywhere.
+                    return Err(e);
+                }
                 pr_warn!("pid {}: could not be received from node {} ({}); it stays there\n", pid, node, n);
                 failed = Some(e);
                 memory::hook_all()?;

@@ -53,6 +53,9 @@ struct Scratch {
     unseen: KVec<(u64, Signal)>,
 }
 
+/// The shortest time between two looks at timers that go by CPU time, ns: as the scheduler's tick of many kernels.
+const TICK_NS: u64 = 4_000_000;
+
 /// Most signals under way to a guest.
 const MAX_UNSEEN: usize = 4096;
 
@@ -127,7 +130,23 @@ impl Deputy {
     /// have here. May never return.
     pub(crate) fn depart(&self) -> Result {
         self.signals(false)?;
-        self.say(Kind::Go, &[])
+        self.say(Kind::Go, &[&self.due().to_le_bytes()])
+    }
+
+    /// The CPU time of the guest at which the next timer is due that goes by it. Each of several threads is asked for its
+    /// share: what is left then is shared anew.
+    fn due(&self) -> u64 {
+        let Some(left) = task::cpu_left() else { return u64::MAX };
+        let told = self.cpu.0.load(Ordering::Relaxed) + self.cpu.1.load(Ordering::Relaxed);
+        told.saturating_add((left / self.away.threads()).max(TICK_NS))
+    }
+
+    /// After it has been told of CPU time without having asked for a reply.
+    fn tell_due(&self) -> Result {
+        match self.due() {
+            u64::MAX => Ok(()),
+            due => self.say(Kind::Due, &[&due.to_le_bytes()]),
+        }
     }
 
     /// Shall it come home?
@@ -242,6 +261,7 @@ impl Deputy {
                 })??;
                 self.account(utime, stime);
                 task::run_works();
+                self.tell_due()?;
                 Ok(None)
             }
             Kind::Fault => {

@@ -54,7 +54,7 @@ impl Guest {
                 Kind::Signal => held.push(self.read_signal()?, GFP_KERNEL)?,
                 Kind::Pause | Kind::Resume => self.heard(frame)?,
                 // Said before home knew.
-                Kind::ComeHome => {}
+                Kind::ComeHome | Kind::Due => {}
                 _ => return Err(EPROTO),
             }
         }

@@ -155,7 +155,9 @@ fn fulfil(mut next: Option<(Arc<Request>, Option<Move>)>) {
                 next = deputy::run(deputy);
             }
             Err(refusal) => {
-                pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
+                if !task::dying() {
+                    pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
+                }
                 let Some(way_home) = so_far else {
                     request.finish(Err(refusal));
                     return;

@@ -935,6 +935,40 @@ void om_cputime_add(u64 utime, u64 stime)
 	local_irq_restore(flags);
 }
 
+#ifdef CONFIG_POSIX_TIMERS
+static u64 timers_left(const struct posix_cputimers *timers, u64 utime, u64 stime, u64 sum)
+{
+	const u64 used[CPUCLOCK_MAX] = {
+		[CPUCLOCK_PROF] = utime + stime, [CPUCLOCK_VIRT] = utime, [CPUCLOCK_SCHED] = sum,
+	};
+	u64 left = U64_MAX, next;
+	int i;
+
+	for (i = 0; i < CPUCLOCK_MAX; i++) {
+		next = READ_ONCE(timers->bases[i].nextevt);
+		if (next != U64_MAX)
+			left = min(left, next > used[i] ? next - used[i] : 0);
+	}
+	return left;
+}
+#endif
+
+/* CPU time until the first timer that goes by it is due: itimers, POSIX timers, the limit. U64_MAX: there is none. */
+u64 om_cpu_left(void)
+{
+	u64 left = U64_MAX;
+#ifdef CONFIG_POSIX_TIMERS
+	struct task_cputime_atomic *sum = &current->signal->cputimer.cputime_atomic;
+
+	left = timers_left(&current->posix_cputimers, current->utime, current->stime, current->se.sum_exec_runtime);
+	/* The sum of all threads is kept only while somebody goes by it. */
+	if (READ_ONCE(current->signal->posix_cputimers.timers_active))
+		left = min(left, timers_left(&current->signal->posix_cputimers, atomic64_read(&sum->utime),
+					     atomic64_read(&sum->stime), atomic64_read(&sum->sum_exec_runtime)));
+#endif
+	return left;
+}
+
 /* What the timers want done in the task's own context: their signals. */
 void om_run_works(void)
 {

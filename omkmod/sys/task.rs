@@ -514,6 +514,15 @@ pub(crate) fn add_cputime(utime: u64, stime: u64) {
     unsafe { ffi::om_cputime_add(utime, stime) };
 }
 
+/// CPU time until the first timer of this task or its process is due that goes by CPU time, ns.
+pub(crate) fn cpu_left() -> Option<u64> {
+    // SAFETY: no preconditions.
+    match unsafe { ffi::om_cpu_left() } {
+        u64::MAX => None,
+        left => Some(left),
+    }
+}
+
 /// Does what waits for this task's user-mode boundary, such as timers that have run out.
 pub(crate) fn run_works() {
     // SAFETY: process context.
