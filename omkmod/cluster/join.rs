@@ -4,6 +4,7 @@
 use super::{listener, load, Cluster, Membership};
 use crate::sys::errno::{EADDRNOTAVAIL, ENOKEY, ETIMEDOUT};
 use crate::omcore::map::{self, Map};
+use crate::process::errand;
 use crate::process::request::{Request, Target};
 use crate::proc_hpc::config;
 use crate::sys::procfs::Text;
@@ -37,6 +38,9 @@ fn meter() -> Result<Thread> {
     Thread::start(c_str!("om_meter"), || {
         while !thread::should_stop() {
             let mut left = METER_MS;
+            if let Some(c) = super::cluster() {
+                errand::overdue(c);
+            }
             if let Some(guests) = super::cluster().and_then(|c| c.guests().ok()) {
                 for g in guests.iter() {
                     left = left.min((g.meter() / 1_000_000) as u32);
@@ -166,6 +170,8 @@ impl Cluster {
         *self.membership.lock() = None;
         let threads = self.threads.lock().take();
         drop(threads);
+        let resting = core::mem::replace(&mut *self.resting.lock(), KVec::new());
+        drop(resting);
     }
 
     /// `bring`: own processes come home and no longer leave by themselves.
@@ -183,6 +189,8 @@ impl Cluster {
             }
             asked.push((d.pid, r), GFP_KERNEL)?;
         }
+        // Those that are home for a call stay.
+        errand::cancel_all(self);
         let mut result = Ok(());
         for (pid, r) in asked.iter() {
             if let Err(refusal) = r.wait() {

@@ -3,8 +3,8 @@
 
 use super::{Deputy, End};
 use crate::sys::errno::EPROTO;
-use crate::link::FOREVER;
-use crate::omcore::wire::Kind;
+use crate::link::{bad, FOREVER};
+use crate::omcore::wire::{Kind, Reader};
 use crate::process::image::{self, Thread};
 use crate::process::records::Move;
 use crate::sys::{memory, task, vessel};
@@ -35,6 +35,12 @@ impl Deputy {
     #[inline(never)]
     pub(super) fn receive_home(&self) -> Result<Option<End>> {
         let begun = task::now_ns();
+        let errand = self.link.with(|l| {
+            let mut r = Reader::new(l.body());
+            let errand = r.u64().map_err(bad)?;
+            r.finish().map_err(bad)?;
+            Ok::<_, Error>(errand != 0)
+        })??;
         let mut thread: Option<Thread> = None;
         let mut pages = 0;
         let mut failed: Option<Error> = None;
@@ -117,12 +123,13 @@ impl Deputy {
         self.confirm_signals(t.state.signals_seen);
         let _ = self.scratch.with(|x| x.unseen.iter().for_each(|(_, s)| task::requeue_signal(s)));
         let _ = self.say(Kind::HomeOk, &[]);
-        Ok(Some(End::Home(collects.then(|| Move {
+        let told = collects.then(|| Move {
             from: self.away.node,
             to: self.away.own_node,
             pages,
             frozen_ns: task::now_ns() - begun,
             calls: self.away.calls.load(Ordering::Relaxed),
-        }))))
+        });
+        Ok(Some(End::Home { told, errand }))
     }
 }

@@ -18,6 +18,7 @@ use crate::sys::errno::{ECONNRESET, EPROTO};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
+use crate::process::errand;
 use crate::process::journey::comm_text;
 use crate::process::records::Move;
 use crate::process::request::{Refusal, Request, Target};
@@ -61,8 +62,9 @@ const MAX_UNSEEN: usize = 4096;
 
 /// Why the loop ended.
 enum End {
-    /// The process is whole again, here. The deputy that received its memory can tell of the move.
-    Home(Option<Move>),
+    /// The process is whole again, here. The deputy that received its memory can tell of the move. `errand`: this thread
+    /// has come for a call, and would go back.
+    Home { told: Option<Move>, errand: bool },
     /// It is another program now, here.
     Program,
     /// The link is gone.
@@ -502,10 +504,17 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Option<Move>)> {
     // SAFETY: the role's reference is given up only below, or by `gone` after this task died.
     let me = unsafe { &*me };
     match me.live() {
-        End::Home(Some(m)) => {
+        End::Home { told: Some(m), errand } => {
+            // Before it takes no requests any more: one that comes later finds it.
+            let errand = errand && errand::begin(me.away.node);
             // The others are about to be what they were; whoever asked hears of it when they are.
             let _ = me.away.outlast();
             let request = me.away.close();
+            if request.is_some() {
+                if let Some(c) = cluster() {
+                    errand::cancel(c, &me.task);
+                }
+            }
             if let Some(request) = request.as_ref().filter(|r| r.target != Target::Home) {
                 let request = request.clone();
                 me.uninstall();
@@ -515,11 +524,17 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<(Arc<Request>, Option<Move>)> {
             me.uninstall();
             if let Some(request) = request {
                 request.finish(Ok(()));
+            } else if errand {
+                errand::watch();
             }
             None
         }
-        End::Home(None) => {
+        End::Home { told: None, errand } => {
+            let errand = errand && errand::begin(me.away.node);
             me.uninstall();
+            if errand {
+                errand::watch();
+            }
             None
         }
         End::Program => {

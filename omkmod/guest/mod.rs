@@ -48,6 +48,8 @@ pub(crate) struct Guest {
     leaving: AtomicBool,
     /// It wants to go home.
     wishing: AtomicBool,
+    /// For a call that is made there; then it would come back.
+    errand: AtomicBool,
     /// The task itself, for those who look at it.
     task: Task,
     /// Home is to hear how much CPU time it has used; how much it has heard of, ns.
@@ -109,6 +111,7 @@ impl Guest {
                 company,
                 leaving: AtomicBool::new(false),
                 wishing: AtomicBool::new(false),
+                errand: AtomicBool::new(false),
                 task: Task::current()?,
                 metered: AtomicBool::new(false),
                 told: AtomicU64::new(0),
@@ -309,6 +312,7 @@ impl Guest {
             return self.forwarded(frame, nr, args, Class::Forwarded);
         }
         frame.rewind();
+        self.errand.store(syscalls::returns(nr, args), Ordering::Relaxed);
         self.send_home();
         true
     }

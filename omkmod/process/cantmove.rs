@@ -35,8 +35,8 @@ pub(crate) const REASONS: &[&str] = &[
     "it uses memory protection keys",
 ];
 
-/// Reasons that often hold for a moment only: the shared address space.
-pub(crate) const PASSING: u64 = 1 << 4;
+/// Reasons that often hold for a moment only: the shared address space, and the place where exec makes a stack first.
+pub(crate) const PASSING: u64 = 1 << 4 | 1 << 25;
 
 /// Writes one reason a line.
 pub(crate) fn write(bits: u64, out: &mut impl Write) -> core::fmt::Result {

@@ -4,7 +4,7 @@
 //! Runs in the process itself, at its user-mode boundary. A hop from node to node is coming home and leaving
 //! again without a return to user mode in between.
 
-use super::cantmove;
+use super::{cantmove, errand};
 use super::muster::Muster;
 use super::image::{self, Thread};
 use super::profile::Profile;
@@ -48,6 +48,8 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
         away.post(request.clone())?;
         return request.wait();
     }
+    // Whatever becomes of the request: what the user said last counts.
+    errand::cancel(c, task);
     let Target::Node(to) = target else { return Ok(()) };
     let Some(m) = c.membership() else {
         return Err(Refusal::new(ENETDOWN, format_args!("this node is not a member of a cluster (setpe -w)")));
@@ -92,7 +94,8 @@ pub(crate) fn call_home(pid: i32) {
 
 fn check(c: &Cluster, task: &Task) -> Outcome<()> {
     let mut bits = task.reasons();
-    // Somebody who reads its memory map (ps, this file system) holds the address space for a moment, as a vfork does.
+    // Somebody who reads its memory map (ps, this file system) holds the address space for a moment, as a vfork does; and a
+    // program that is just being executed is not in its place yet.
     for _ in 0..PASSING_TRIES {
         if bits & !cantmove::PASSING != 0 || bits == 0 {
             break;
@@ -118,6 +121,13 @@ pub(crate) unsafe extern "C" fn after_exec(number: *mut c_void, exiting: bool) {
     if cluster().is_some_and(|c| c.own_id() == to) {
         return;
     }
+    if let Ok(r) = Request::new(Target::Node(to)) {
+        go(r);
+    }
+}
+
+/// In the process itself: back to a node that it has come from for a call.
+pub(super) fn go_again(to: u16) {
     if let Ok(r) = Request::new(Target::Node(to)) {
         go(r);
     }
@@ -212,6 +222,8 @@ pub(super) fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
 /// Not inlined: its stack must not lie under everything a deputy does later.
 #[inline(never)]
 fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
+    // A call that it has come home for, and has not made yet, will bring it home again.
+    task::unwatch_call();
     let c = cluster().ok_or(ENETDOWN)?;
     let m = c.membership().ok_or(ENETDOWN)?;
     let muster = if task::has_threads() { Some(Muster::call()?) } else { None };

@@ -142,6 +142,18 @@ pub(crate) fn arm_exec(f: unsafe extern "C" fn(*mut c_void, bool), number: usize
     to_result(unsafe { ffi::om_arm(f, number as *mut c_void) })
 }
 
+/// The current task is before a system call: when it has made it, it runs `f`. At most once; `f`'s first argument is void.
+pub(crate) fn watch_call(f: unsafe extern "C" fn(*mut c_void, bool)) -> Result {
+    // SAFETY: a function that lives as long as the module, which the role holds.
+    to_result(unsafe { ffi::om_watch_call(f) })
+}
+
+/// If it has not made it yet: `f` will not run.
+pub(crate) fn unwatch_call() {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_unwatch_call() };
+}
+
 /// What a task is to this module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(i32)]
@@ -156,6 +168,8 @@ pub(crate) enum Role {
     Armed = 3,
     /// Child of a deputy or of a guest that is not yet one itself.
     Newborn = 4,
+    /// Home for a call, see [`watch_call`].
+    Watched = 5,
 }
 
 fn role_of(task: *mut ffi::Opaque) -> (Role, *const c_void) {
@@ -166,6 +180,7 @@ fn role_of(task: *mut ffi::Opaque) -> (Role, *const c_void) {
         2 => Role::Guest,
         3 => Role::Armed,
         4 => Role::Newborn,
+        5 => Role::Watched,
         _ => Role::None,
     };
     (role, owner)
@@ -751,7 +766,7 @@ unsafe extern "C" fn om_rust_role_gone(kind: c_int, owner: *mut c_void, exit_cod
         1 => unsafe { crate::deputy::gone(owner, exit_code) },
         // SAFETY: as above.
         2 => unsafe { crate::guest::gone(owner) },
-        3 => free_armed(owner),
+        3 | 5 => free_armed(owner),
         _ => {}
     }
 }
