@@ -4,6 +4,7 @@
 use super::{listener, load, Cluster, Membership};
 use crate::sys::errno::{EADDRNOTAVAIL, ENOKEY, ETIMEDOUT};
 use crate::omcore::map::{self, Map};
+use crate::guest::Guest;
 use crate::process::errand;
 use crate::process::request::{Request, Target};
 use crate::proc_hpc::config;
@@ -227,6 +228,25 @@ impl Cluster {
             task::sleep_ms(20);
             waited += 20;
         }
+    }
+
+    /// One guest goes home; the others of its process with it.
+    pub(crate) fn send_home(&self, g: &Guest, why: &mut Text<'_>) -> Result<(), Refused> {
+        g.send_home();
+        let mut waited = 0;
+        while self.guest(g.pid).is_some_and(|found| core::ptr::eq(&*found, g)) {
+            if waited >= ORDER_PATIENCE_MS {
+                let _ = write!(why, "it is still here: is its home node reachable, is it stopped there?");
+                return Err(ETIMEDOUT);
+            }
+            if task::signal_pending() {
+                let _ = write!(why, "interrupted; it may still go");
+                return Err(EINTR);
+            }
+            task::sleep_ms(20);
+            waited += 20;
+        }
+        Ok(())
     }
 
     /// Prints the map as `setpe -r` shows it.
