@@ -175,13 +175,12 @@ fn show_process(c: &Cluster, pid: i32, name: &str, out: &mut Text<'_>) -> Result
         "where" | "goto" | "migrate" => writeln!(out, "{}", away.map_or(0, |d| d.node)),
         "nmigs" => writeln!(out, "{}", c.records.lock().get(&task).map_or(0, |r| r.nmigs)),
         "lock" => writeln!(out, "{}", u8::from(c.records.lock().get(&task).is_some_and(|r| r.locked))),
-        // One that is away could move again: what was asked when it left still holds.
-        "cantmove" if away.is_some() => Ok(()),
         "cantmove" => {
             let locked = c.records.lock().get(&task).is_some_and(|r| r.locked);
-            cantmove::write(task.reasons(), out)
+            // One that is away has no other reasons: what was asked when it left still holds.
+            cantmove::write(if away.is_some() { 0 } else { task.reasons() }, out)
                 .and_then(|()| if locked { writeln!(out, "{}", cantmove::LOCKED) } else { Ok(()) })
-                .and_then(|()| show_obstacles(c, &task, out))
+                .and_then(|()| if away.is_some() { Ok(()) } else { show_obstacles(c, &task, out) })
         }
         "group" => {
             if !task.may_control() {
@@ -232,14 +231,8 @@ pub(crate) fn store(number: u8, arg: u32, data: &[u8], why: &mut Text<'_>) -> Re
             let g = c.guest(arg as i32).ok_or(ESRCH)?;
             match Destination::parse(data) {
                 // Where it goes from here is for its home to decide: it goes home.
-                Some(Destination::Home) => {
-                    g.send_home();
-                    Ok(())
-                }
-                Some(Destination::Node(n)) if n == g.home => {
-                    g.send_home();
-                    Ok(())
-                }
+                Some(Destination::Home) => c.send_home(&g, why),
+                Some(Destination::Node(n)) if n == g.home => c.send_home(&g, why),
                 Some(_) => {
                     let _ = write!(why, "a guest can only be sent home from here; its home node may send it elsewhere");
                     Err(EOPNOTSUPP)

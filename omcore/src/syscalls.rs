@@ -271,6 +271,23 @@ pub fn refine(nr: u32, args: [u64; 6]) -> Class {
     }
 }
 
+/// A process has come home for this call and made it: may it go back? Not if the call left something with the task, the
+/// processor or a driver that would not be where the process is, and that nothing else tells (what keeps a process from
+/// leaving is looked at anyway).
+pub fn returns(nr: u32, args: [u64; 6]) -> bool {
+    let [a0, ..] = args;
+    match nr {
+        // A tracer goes on tracing, counters go on counting, drivers keep what they were given.
+        PTRACE | PERF_EVENT_OPEN | IOCTL | SETSOCKOPT => false,
+        // State of the processor, and permission to use more of it.
+        ARCH_PRCTL => false,
+        PRCTL => !matches!(a0 as u32, PR_SET_TSC | PR_MCE_KILL | PR_SET_SPECULATION_CTRL | PR_SCHED_CORE),
+        PERSONALITY => a0 & READ_IMPLIES_EXEC == 0,
+        // Unknown here, or made through the 32-bit entry.
+        _ => lookup(nr).name != "unknown",
+    }
+}
+
 /// What one particular call carries: the entry's descriptors, or those of the operation if the call has several.
 pub fn carried(nr: u32, args: [u64; 6]) -> &'static [Arg] {
     use ArgUse::*;
@@ -351,6 +368,7 @@ const MREMAP: u32 = 25;
 const MADVISE: u32 = 28;
 const SETSOCKOPT: u32 = 54;
 const FCNTL: u32 = 72;
+const PTRACE: u32 = 101;
 const PERSONALITY: u32 = 135;
 const PRCTL: u32 = 157;
 const FUTEX: u32 = 202;
@@ -358,6 +376,7 @@ const ARCH_PRCTL: u32 = 158;
 const CLOCK_GETTIME: u32 = 228;
 const CLOCK_GETRES: u32 = 229;
 const GET_ROBUST_LIST: u32 = 274;
+const PERF_EVENT_OPEN: u32 = 298;
 const MEMBARRIER: u32 = 324;
 
 const MAP_TYPE: u64 = 0xf;
@@ -365,8 +384,13 @@ const MAP_DROPPABLE: u64 = 8;
 const MAP_LOCKED: u64 = 0x2000;
 const MAP_HUGETLB: u64 = 0x4_0000;
 const MREMAP_DONTUNMAP: u64 = 4;
+const READ_IMPLIES_EXEC: u64 = 0x40_0000;
 const PR_SET_NAME: u32 = 15;
 const PR_GET_NAME: u32 = 16;
+const PR_SET_TSC: u32 = 26;
+const PR_MCE_KILL: u32 = 33;
+const PR_SET_SPECULATION_CTRL: u32 = 53;
+const PR_SCHED_CORE: u32 = 62;
 const PR_SET_VMA: u32 = 0x5356_4d41;
 const PR_GET_AUXV: u32 = 0x4155_5856;
 const PR_SET_PTRACER: u32 = 0x5961_6d61;

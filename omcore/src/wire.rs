@@ -106,12 +106,12 @@ kinds! {
     End = 37, 64, 0;
     /// The guest is complete and waits for the word to run.
     Ready = 38, 64, 0;
-    /// Run.
+    /// Run; with a word as of [`Kind::Due`].
     Go = 39, 64, 0;
     /// A forwarded system call, with the pages it is known to read.
     Call = 48, 512 + MAX_CARRY * 8, MAX_CARRY * PAGE;
     /// Its result, and the bytes it changed.
-    Reply = 49, CHANGES + 24, 0;
+    Reply = 49, CHANGES + 32, 0;
     /// Bytes that a call changed, ahead of its reply, which they belong to.
     Changes = 63, CHANGES, 0;
     /// The deputy needs pages of guest memory.
@@ -158,6 +158,8 @@ kinds! {
     WantHome = 71, 64, 0;
     /// CPU time that the guest has used so far, user and system, ns: from time to time while it computes.
     Used = 73, 64, 0;
+    /// CPU time, as the guest tells it, at which home wants to be told: a timer goes by it. All ones: no hurry.
+    Due = 80, 64, 0;
     /// Home has seen the mask, and sent the signals that it lets through.
     Masked = 75, 64, 0;
     /// A fault is to kill a child that cannot come home, because its memory is its parent's: home does it.
@@ -519,6 +521,8 @@ record! {
         flags,
         /// Number of this reply among those to all threads of the process, from 1: their changes are made in this order.
         ticket,
+        /// See [`Kind::Due`].
+        due,
     }
 }
 

@@ -72,7 +72,7 @@ impl Refusal {
     pub fn while_doing(self, action: &str) -> Failure {
         let (code, words, next) = match self.errno() {
             // Only a node that was called says this with a reason: what a user may not do is EPERM, or has none.
-            Errno::EACCES if !self.reason.is_empty() => explain(Errno::EKEYREJECTED),
+            Errno::EACCES if !self.reason.is_empty() => ANOTHER_KEY,
             errno => explain(errno),
         };
         let why = match (self.reason.is_empty(), words.is_empty()) {
@@ -83,6 +83,13 @@ impl Refusal {
         Failure::new(code, format!("{action}: {why}"), next)
     }
 }
+
+/// What EACCES means when the module gives a reason for it.
+const ANOTHER_KEY: (Code, &str, &str) = (
+    Code::Refused,
+    "the node has another cluster key",
+    "All nodes need the same /etc/openmosix.map and /etc/openmosix.key; a changed one counts after \"omctl setpe -W\".",
+);
 
 /// The exit code of an errno of the module, what it means, and what to do next.
 fn explain(errno: Errno) -> (Code, &'static str, &'static str) {
@@ -112,11 +119,6 @@ fn explain(errno: Errno) -> (Code, &'static str, &'static str) {
             Code::Refused,
             "the link to the node broke",
             "The process is where it was. See the kernel log of both nodes, then try again.",
-        ),
-        Errno::EKEYREJECTED => (
-            Code::Refused,
-            "the node has another cluster key",
-            "All nodes need the same /etc/openmosix.map and /etc/openmosix.key; a changed one counts after \"omctl setpe -W\".",
         ),
         Errno::ENOMEM => (
             Code::Refused,

@@ -4,6 +4,8 @@
 use super::{listener, load, Cluster, Membership};
 use crate::sys::errno::{EADDRNOTAVAIL, ENOKEY, ETIMEDOUT};
 use crate::omcore::map::{self, Map};
+use crate::guest::Guest;
+use crate::process::errand;
 use crate::process::request::{Request, Target};
 use crate::proc_hpc::config;
 use crate::sys::procfs::Text;
@@ -28,18 +30,25 @@ pub(super) struct Threads {
 /// How long bring and expel wait for the processes concerned, in ms.
 const ORDER_PATIENCE_MS: u32 = 120_000;
 
-/// How often it is looked how much the guests here have computed.
+/// How often it is looked how much the guests here have computed: while a timer of one goes by that, more often.
 const METER_MS: u32 = 50;
+const METER_FINE_MS: u32 = 2;
 
 /// Reminds guests that compute to tell home.
 fn meter() -> Result<Thread> {
     Thread::start(c_str!("om_meter"), || {
         while !thread::should_stop() {
-            if let Some(guests) = super::cluster().and_then(|c| c.guests().ok()) {
-                guests.iter().for_each(|g| g.meter());
+            let mut left = METER_MS;
+            if let Some(c) = super::cluster() {
+                errand::overdue(c);
                 shared::sweep_twins();
             }
-            thread::sleep(METER_MS);
+            if let Some(guests) = super::cluster().and_then(|c| c.guests().ok()) {
+                for g in guests.iter() {
+                    left = left.min((g.meter() / 1_000_000) as u32);
+                }
+            }
+            thread::sleep(left.max(METER_FINE_MS));
         }
     })
 }
@@ -163,6 +172,8 @@ impl Cluster {
         *self.membership.lock() = None;
         let threads = self.threads.lock().take();
         drop(threads);
+        let resting = core::mem::replace(&mut *self.resting.lock(), KVec::new());
+        drop(resting);
     }
 
     /// `bring`: own processes come home and no longer leave by themselves.
@@ -180,6 +191,8 @@ impl Cluster {
             }
             asked.push((d.pid, r), GFP_KERNEL)?;
         }
+        // Those that are home for a call stay.
+        errand::cancel_all(self);
         let mut result = Ok(());
         for (pid, r) in asked.iter() {
             if let Err(refusal) = r.wait() {
@@ -216,6 +229,25 @@ impl Cluster {
             task::sleep_ms(20);
             waited += 20;
         }
+    }
+
+    /// One guest goes home; the others of its process with it.
+    pub(crate) fn send_home(&self, g: &Guest, why: &mut Text<'_>) -> Result<(), Refused> {
+        g.send_home();
+        let mut waited = 0;
+        while self.guest(g.pid).is_some_and(|found| core::ptr::eq(&*found, g)) {
+            if waited >= ORDER_PATIENCE_MS {
+                let _ = write!(why, "it is still here: is its home node reachable, is it stopped there?");
+                return Err(ETIMEDOUT);
+            }
+            if task::signal_pending() {
+                let _ = write!(why, "interrupted; it may still go");
+                return Err(EINTR);
+            }
+            task::sleep_ms(20);
+            waited += 20;
+        }
+        Ok(())
     }
 
     /// Prints the map as `setpe -r` shows it.

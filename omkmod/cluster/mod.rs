@@ -12,6 +12,7 @@ pub(crate) mod listener;
 use crate::deputy::{Away, Reunion};
 use crate::guest::Guest;
 use crate::omcore::map::{Entry, Map};
+use crate::process::errand::Rest;
 use crate::process::records::Records;
 use crate::sys;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
@@ -99,6 +100,12 @@ pub(crate) struct Cluster {
     /// What is remembered of processes that moved.
     #[pin]
     pub(crate) records: Mutex<Records>,
+    /// Processes that came home too often for a call, and go back later.
+    #[pin]
+    pub(crate) resting: Mutex<KVec<Rest>>,
+    /// Processes whose threads are being called together: by one of them at a time.
+    #[pin]
+    pub(crate) mustering: Mutex<KVec<i32>>,
     /// Loads of the other nodes.
     #[pin]
     pub(crate) loads: Mutex<load::Table>,
@@ -126,6 +133,8 @@ impl Holder {
                 reunion <- Reunion::new(),
                 claims <- new_mutex!(KVec::new()),
                 records <- new_mutex!(Records::new()),
+                resting <- new_mutex!(KVec::new()),
+                mustering <- new_mutex!(KVec::new()),
                 loads <- new_mutex!(load::Table::new()),
                 switches: Switches {
                     speed: AtomicU64::new(10_000),

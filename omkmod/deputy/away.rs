@@ -236,6 +236,11 @@ impl Away {
         self.requested.load(Ordering::Acquire) != 0
     }
 
+    /// How many threads it has, at least 1.
+    pub(super) fn threads(&self) -> u64 {
+        self.inner.lock().members.len().max(1) as u64
+    }
+
     /// Has it more than one thread?
     pub(crate) fn has_threads(&self) -> bool {
         self.inner.lock().members.len() > 1

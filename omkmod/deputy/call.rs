@@ -26,7 +26,7 @@ const DX: usize = 12;
 const ENOSYS: i64 = -38;
 const EINTR_CODE: i64 = -4;
 /// Bytes of a [`Reply`].
-const REPLY_LEN: usize = 24;
+const REPLY_LEN: usize = 32;
 /// Most bytes of pages a call may fill without their having been sent.
 const MAX_FILL: u64 = 64 << 20;
 
@@ -44,6 +44,9 @@ impl Deputy {
         let args = [regs.get(14), regs.get(13), regs.get(12), regs.get(7), regs.get(9), regs.get(8)]
             .map(|r| r.copied().unwrap_or(0));
 
+        // Timers that what it has computed has set off: their handlers run before the call, as they would have at home.
+        task::run_works();
+        self.signals(false)?;
         let mut flags = 0;
         let ax = if call.signals_seen != self.signals_sent.load(Ordering::Relaxed) {
             // A signal is on its way to the guest: its handler runs before this call, as it would have at home.
@@ -281,7 +284,7 @@ impl Deputy {
                 }
             })?;
             let flags = if task::signals_wait() { flags | wire::reply_flag::SIGNALS_WAIT } else { flags };
-            let result = Reply { ax: ax as u64, flags, ticket: window.ticket() };
+            let result = Reply { ax: ax as u64, flags, ticket: window.ticket(), due: self.due() };
             drop(window);
             let mut head = [0u8; REPLY_LEN];
             result.put(&mut wire::Writer::new(&mut head));

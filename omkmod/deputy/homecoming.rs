@@ -3,8 +3,8 @@
 
 use super::{Deputy, End};
 use crate::sys::errno::EPROTO;
-use crate::link::FOREVER;
-use crate::omcore::wire::Kind;
+use crate::link::{bad, FOREVER};
+use crate::omcore::wire::{Kind, Reader};
 use crate::process::image::{self, Thread};
 use crate::process::records::Move;
 use crate::sys::shared::Claims;
@@ -40,6 +40,12 @@ impl Deputy {
         if !self.away.wanted() {
             self.away.recall();
         }
+        let errand = self.link.with(|l| {
+            let mut r = Reader::new(l.body());
+            let errand = r.u64().map_err(bad)?;
+            r.finish().map_err(bad)?;
+            Ok::<_, Error>(errand != 0)
+        })??;
         let mut thread: Option<Thread> = None;
         let mut pages = 0;
         let mut failed: Option<Error> = None;
@@ -100,6 +106,10 @@ impl Deputy {
             if let Err(e) = received {
                 let n = e.to_errno();
                 let (pid, node) = (self.away.pid, self.away.node);
+                if task::dying() {
+                    // It will not be anywhere.
+                    return Err(e);
+                }
                 pr_warn!("pid {}: could not be received from node {} ({}); it stays there\n", pid, node, n);
                 failed = Some(e);
             }
@@ -131,13 +141,14 @@ impl Deputy {
         self.confirm_signals(t.state.signals_seen);
         let _ = self.scratch.with(|x| x.unseen.iter().for_each(|(_, s)| task::requeue_signal(s)));
         let _ = self.say(Kind::HomeOk, &[]);
-        let way = Move {
+        let told = collects.then(|| Move {
             from: self.away.node,
             to: self.away.own_node,
             pages,
             frozen_ns: task::now_ns() - begun,
             calls: self.away.calls.load(Ordering::Relaxed),
-        };
-        Ok(Some(End::Home(collects.then_some((way, seat)))))
+        });
+        let errand = errand || self.errand.swap(false, Ordering::Relaxed);
+        Ok(Some(End::Home { told: told.map(|m| (m, seat)), errand }))
     }
 }

@@ -21,6 +21,7 @@ use crate::sys::errno::{ECONNRESET, EPROTO};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
+use crate::process::errand;
 use crate::process::group::Seat;
 use crate::process::journey::{comm_text, Next};
 use crate::process::records::Move;
@@ -45,6 +46,8 @@ pub(crate) struct Deputy {
     /// The last address asked for, and how many pages: a reader going on there asks for more.
     ahead: (AtomicU64, AtomicU64),
     broken: AtomicBool,
+    /// It comes home for a call that this half has refused to make before.
+    errand: AtomicBool,
     /// The other half exists. A newborn's link is closed before that when there is none.
     complete: AtomicBool,
 }
@@ -57,13 +60,17 @@ struct Scratch {
     unseen: KVec<(u64, Signal)>,
 }
 
+/// The shortest time between two looks at timers that go by CPU time, ns: as the scheduler's tick of many kernels.
+const TICK_NS: u64 = 4_000_000;
+
 /// Most signals under way to a guest.
 const MAX_UNSEEN: usize = 4096;
 
 /// Why the loop ended.
 enum End {
     /// The process is whole again, here. The deputy that received its memory can tell of the move, and of what comes next.
-    Home(Option<(Move, Option<Seat>)>),
+    /// `errand`: this thread has come for a call, and would go back.
+    Home { told: Option<(Move, Option<Seat>)>, errand: bool },
     /// It is another program now, here.
     Program,
     /// The link is gone.
@@ -89,6 +96,7 @@ impl Deputy {
                 cpu: (AtomicU64::new(0), AtomicU64::new(0)),
                 ahead: (AtomicU64::new(0), AtomicU64::new(0)),
                 broken: AtomicBool::new(false),
+                errand: AtomicBool::new(false),
                 complete: AtomicBool::new(true),
             },
             GFP_KERNEL,
@@ -131,7 +139,23 @@ impl Deputy {
     /// have here. May never return.
     pub(crate) fn depart(&self) -> Result {
         self.signals(false)?;
-        self.say(Kind::Go, &[])
+        self.say(Kind::Go, &[&self.due().to_le_bytes()])
+    }
+
+    /// The CPU time of the guest at which the next timer is due that goes by it. Each of several threads is asked for its
+    /// share: what is left then is shared anew.
+    fn due(&self) -> u64 {
+        let Some(left) = task::cpu_left() else { return u64::MAX };
+        let told = self.cpu.0.load(Ordering::Relaxed) + self.cpu.1.load(Ordering::Relaxed);
+        told.saturating_add((left / self.away.threads()).max(TICK_NS))
+    }
+
+    /// After it has been told of CPU time without having asked for a reply.
+    fn tell_due(&self) -> Result {
+        match self.due() {
+            u64::MAX => Ok(()),
+            due => self.say(Kind::Due, &[&due.to_le_bytes()]),
+        }
     }
 
     /// Shall it come home?
@@ -239,6 +263,7 @@ impl Deputy {
                 })??;
                 self.account(utime, stime);
                 task::run_works();
+                self.tell_due()?;
                 Ok(None)
             }
             Kind::Fault => {
@@ -481,10 +506,17 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Next> {
     // SAFETY: the role's reference is given up only below, or by `gone` after this task died.
     let me = unsafe { &*me };
     match me.live() {
-        End::Home(Some((m, seat))) => {
+        End::Home { told: Some((m, seat)), errand } => {
+            // Before it takes no requests any more: one that comes later finds it.
+            let errand = errand && seat.is_none() && errand::begin(me.away.node);
             // The others are about to be what they were; whoever asked hears of it when they are.
             let _ = me.away.outlast();
             let request = me.away.close();
+            if request.is_some() {
+                if let Some(c) = cluster() {
+                    errand::cancel(c, &me.task);
+                }
+            }
             let lead = match seat {
                 Some(Seat::Follower(follower)) => {
                     me.uninstall();
@@ -503,11 +535,17 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Next> {
             me.uninstall();
             if let Some(request) = request {
                 request.finish(Ok(()));
+            } else if errand {
+                errand::watch();
             }
             None
         }
-        End::Home(None) => {
+        End::Home { told: None, errand } => {
+            let errand = errand && errand::begin(me.away.node);
             me.uninstall();
+            if errand {
+                errand::watch();
+            }
             None
         }
         End::Program => {

@@ -146,6 +146,7 @@ impl Deputy {
         }
         // What the call writes must be seen by whoever computes with it: it is made when all are home.
         if how == TOUCH_WRITE && !self.away.borrows() {
+            self.errand.store(true, Ordering::Relaxed);
             self.away.recall();
             return ERESTARTNOINTR as c_int;
         }

@@ -289,6 +289,7 @@ impl Guest {
             done?;
         }
         self.company.turn_done(reply.ticket);
+        self.due.store(reply.due, Ordering::Relaxed);
         self.more_signals.store(reply.flags & reply_flag::SIGNALS_WAIT != 0, Ordering::Relaxed);
         Ok((reply.ax as i64, reply.flags))
     }

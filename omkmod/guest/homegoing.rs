@@ -25,7 +25,8 @@ impl Guest {
         thread.state.stime = stime;
         thread.state.signals_seen = self.signals_seen.load(Ordering::Relaxed);
         self.fix_restart(&mut thread);
-        self.say(Kind::Coming, &[])?;
+        let errand = self.errand.swap(false, Ordering::Relaxed);
+        self.say(Kind::Coming, &[&u64::from(errand).to_le_bytes()])?;
         self.link.with(|l| thread.send(l))??;
         // When no thread moves any more, one of them brings the memory.
         if self.company.gather()? {
@@ -54,7 +55,7 @@ impl Guest {
                 Kind::Signal => held.push(self.read_signal()?, GFP_KERNEL)?,
                 Kind::Pause | Kind::Resume | Kind::Sync => self.heard(frame)?,
                 // Said before home knew.
-                Kind::ComeHome => {}
+                Kind::ComeHome | Kind::Due => {}
                 _ => return Err(EPROTO),
             }
         }

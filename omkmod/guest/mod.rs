@@ -49,11 +49,15 @@ pub(crate) struct Guest {
     leaving: AtomicBool,
     /// It wants to go home.
     wishing: AtomicBool,
+    /// For a call that is made there; then it would come back.
+    errand: AtomicBool,
     /// The task itself, for those who look at it.
     task: Task,
     /// Home is to hear how much CPU time it has used; how much it has heard of, ns.
     metered: AtomicBool,
     told: AtomicU64,
+    /// When it is to hear again, in the same measure.
+    due: AtomicU64,
     /// Home wants it stopped until it says otherwise.
     paused: AtomicBool,
     /// A question of home is being answered: nothing may be asked meanwhile.
@@ -110,9 +114,11 @@ impl Guest {
                 company,
                 leaving: AtomicBool::new(false),
                 wishing: AtomicBool::new(false),
+                errand: AtomicBool::new(false),
                 task: Task::current()?,
                 metered: AtomicBool::new(false),
                 told: AtomicU64::new(0),
+                due: AtomicU64::new(u64::MAX),
                 paused: AtomicBool::new(false),
                 answering: AtomicBool::new(false),
                 ended: AtomicBool::new(false),
@@ -159,20 +165,26 @@ impl Guest {
         Ok(())
     }
 
-    /// From any task, now and then: home's timers and statistics go by what the guest uses.
-    pub(crate) fn meter(&self) {
+    /// From any task, now and then: home's timers and statistics go by what the guest uses. Gives the ns in which there may
+    /// be something to tell, at most 1 s.
+    pub(crate) fn meter(&self) -> u64 {
         let (u, s) = self.task.cputime();
         let used = (u + s).saturating_sub(self.cpu_before.0 + self.cpu_before.1);
-        if used.saturating_sub(self.told.load(Ordering::Relaxed)) >= METER_NS {
+        let due = self.due.load(Ordering::Relaxed);
+        if used >= due || used.saturating_sub(self.told.load(Ordering::Relaxed)) >= METER_NS {
             self.metered.store(true, Ordering::Relaxed);
             self.kick.now();
         }
+        due.saturating_sub(used).min(1_000_000_000)
     }
+
+    /// CPU time so far, to be told to home, which says when it wants to hear again.
 
     fn cputime(&self) -> (u64, u64) {
         let (u, s) = task::cputime();
         let (u, s) = (u.saturating_sub(self.cpu_before.0), s.saturating_sub(self.cpu_before.1));
         self.told.store(u + s, Ordering::Relaxed);
+        self.due.store(u64::MAX, Ordering::Relaxed);
         (u, s)
     }
 
@@ -202,7 +214,7 @@ impl Guest {
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             match frame.kind {
-                Kind::Go => return Ok(()),
+                Kind::Go => return self.take_due(),
                 Kind::Signal => self.take_signal()?,
                 _ => return Err(EPROTO),
             }
@@ -306,6 +318,7 @@ impl Guest {
             return self.forwarded(frame, nr, args, Class::Forwarded);
         }
         frame.rewind();
+        self.errand.store(syscalls::returns(nr, args), Ordering::Relaxed);
         self.send_home();
         true
     }
@@ -422,8 +435,20 @@ impl Guest {
             Kind::PageReq => self.give_pages(),
             Kind::Object => self.hear_object(),
             Kind::Sync => self.give_content(),
+            Kind::Due => self.take_due(),
             _ => Err(EPROTO),
         }
+    }
+
+    fn take_due(&self) -> Result {
+        let due = self.link.with(|l| {
+            let mut r = Reader::new(l.body());
+            let due = r.u64().map_err(bad)?;
+            r.finish().map_err(bad)?;
+            Ok::<_, Error>(due)
+        })??;
+        self.due.store(due, Ordering::Relaxed);
+        Ok(())
     }
 
     fn take_signal(&self) -> Result {

@@ -38,8 +38,8 @@ pub(crate) const REASONS: &[&str] = &[
 /// It is no more, soon.
 pub(crate) const EXITING: u64 = 1 << 2;
 
-/// Reasons that often hold for a moment only: the shared address space.
-pub(crate) const PASSING: u64 = 1 << 4;
+/// Reasons that often hold for a moment only: the shared address space, and the place where exec makes a stack first.
+pub(crate) const PASSING: u64 = 1 << 4 | 1 << 25;
 
 /// Said by the user.
 pub(crate) const LOCKED: &str = "it is locked (pids/PID/lock)";

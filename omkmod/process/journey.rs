@@ -4,7 +4,7 @@
 //! Runs in the process itself, at its user-mode boundary. A hop from node to node is coming home and leaving
 //! again without a return to user mode in between.
 
-use super::cantmove;
+use super::{cantmove, errand};
 use super::group::{Follower, Lead, Seat};
 use super::muster::Muster;
 use super::image::{self, Thread};
@@ -51,6 +51,8 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
         away.post(request.clone())?;
         return request.wait();
     }
+    // Whatever becomes of the request: what the user said last counts.
+    errand::cancel(c, task);
     let Target::Node(to) = target else { return Ok(()) };
     let Some(m) = c.membership() else {
         return Err(Refusal::new(ENETDOWN, format_args!("this node is not a member of a cluster (setpe -w)")));
@@ -127,7 +129,8 @@ fn check(c: &Cluster, task: &Task) -> Outcome<()> {
 /// Why this process cannot leave. Waits for what may pass.
 pub(super) fn obstacle(c: &Cluster, task: &Task) -> Option<&'static str> {
     let mut bits = task.reasons();
-    // Somebody who reads its memory map (ps, this file system) holds the address space for a moment, as a vfork does.
+    // Somebody who reads its memory map (ps, this file system) holds the address space for a moment, as a vfork does; and a
+    // program that is just being executed is not in its place yet.
     for _ in 0..PASSING_TRIES {
         if bits & !cantmove::PASSING != 0 || bits == 0 {
             break;
@@ -159,6 +162,13 @@ pub(crate) enum Next {
     Ask(Arc<Request>, Option<Move>, Option<Lead>),
     /// What a process that shares its memory does. With what was asked of itself.
     Follow(Follower, Option<Move>, Option<Arc<Request>>),
+}
+
+/// In the process itself: back to a node that it has come from for a call.
+pub(super) fn go_again(to: u16) {
+    if let Ok(r) = Request::new(Target::Node(to)) {
+        go(r);
+    }
 }
 
 /// In the process itself: fulfils a request, and those that come while it is away.
@@ -214,7 +224,9 @@ fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> O
         }
         Err(refusal) => refusal,
     };
-    pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
+    if !task::dying() {
+        pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
+    }
     let Some(way_home) = so_far else {
         request.finish(Err(refusal));
         return None;
@@ -300,6 +312,8 @@ fn leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
 /// Not inlined: its stack must not lie under everything a deputy does later.
 #[inline(never)]
 fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
+    // A call that it has come home for, and has not made yet, will bring it home again.
+    task::unwatch_call();
     let c = cluster().ok_or(ENETDOWN)?;
     let m = c.membership().ok_or(ENETDOWN)?;
     let muster = if task::has_threads() { Some(Muster::call()?) } else { None };

@@ -2,6 +2,7 @@
 //! What a process is, on the wire: captured at one end, restored at the other, the same for leaving and coming home.
 
 pub(crate) mod cantmove;
+pub(crate) mod errand;
 pub(crate) mod group;
 pub(crate) mod image;
 pub(crate) mod journey;

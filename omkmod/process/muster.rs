@@ -12,7 +12,7 @@ use crate::link::{self, bad};
 use crate::omcore::wire::{Join, Kind, Writer};
 use crate::sys::errno::ENETDOWN;
 use crate::sys::task::{self, Task};
-use crate::sys::wait;
+use crate::sys::{self, wait};
 use kernel::prelude::*;
 use kernel::sync::{Arc, CondVar, Mutex};
 use kernel::{new_condvar, new_mutex, pin_init};
@@ -48,17 +48,45 @@ enum Order {
 }
 
 /// The captain's end. Dropped, it sends everybody back to work.
-pub(super) struct Muster(Arc<Square>);
+pub(super) struct Muster {
+    square: Arc<Square>,
+    _captaincy: Captaincy,
+}
+
+/// Two threads that call each other would wait for each other.
+struct Captaincy(i32);
+
+impl Captaincy {
+    fn take() -> Outcome<Captaincy> {
+        let pid = task::pid();
+        let mut list = cluster().ok_or(ENETDOWN)?.mustering.lock();
+        if list.contains(&pid) {
+            return Err(Refusal::new(EBUSY, format_args!("it is being moved already")));
+        }
+        list.push(pid, GFP_KERNEL)?;
+        Ok(Captaincy(pid))
+    }
+}
+
+impl Drop for Captaincy {
+    fn drop(&mut self) {
+        let Some(c) = cluster() else { return };
+        let mut list = c.mustering.lock();
+        if let Some(at) = list.iter().position(|pid| *pid == self.0) {
+            sys::swap_remove(&mut list, at);
+        }
+    }
+}
 
 impl Drop for Muster {
     fn drop(&mut self) {
         {
-            let mut state = self.0.state.lock();
+            let mut state = self.square.state.lock();
             if !matches!(state.order, Order::Go) {
                 state.order = Order::StandDown;
             }
         }
-        self.0.changed.notify_all();
+        self.square.changed.notify_all();
     }
 }
 
@@ -70,7 +98,7 @@ impl Muster {
             pin_init!(Square { state <- new_mutex!(state), changed <- new_condvar!() }),
             GFP_KERNEL,
         )?;
-        let muster = Muster(square);
+        let muster = Muster { square, _captaincy: Captaincy::take()? };
         let mut called: KVec<Task> = KVec::new();
         let until = task::now_ns() + PATIENCE_MS * 1_000_000;
         loop {
@@ -80,7 +108,7 @@ impl Muster {
                 if called.iter().any(|c| c == t) {
                     continue;
                 }
-                let square = muster.0.clone();
+                let square = muster.square.clone();
                 let run = t.run(move |exiting| {
                     if !exiting {
                         attend(square);
@@ -90,7 +118,7 @@ impl Muster {
                     called.push(t.clone(), GFP_KERNEL)?;
                 }
             }
-            let mut state = muster.0.state.lock();
+            let mut state = muster.square.state.lock();
             if state.present.len() == others.len() {
                 drop(state);
                 // Nobody runs who could make one more.
@@ -105,13 +133,13 @@ impl Muster {
                     format_args!("one of its threads does not react (it may wait for a vforked child, or for a disk)"),
                 ));
             }
-            wait::moment(&muster.0.changed, &mut state)?;
+            wait::moment(&muster.square.changed, &mut state)?;
         }
     }
 
     /// Their numbers, as the process knows them.
     pub(super) fn numbers(&self) -> Result<KVec<i32>> {
-        let state = self.0.state.lock();
+        let state = self.square.state.lock();
         let mut list = KVec::with_capacity(state.present.len(), GFP_KERNEL)?;
         for m in state.present.iter() {
             list.push(m.tid, GFP_KERNEL)?;
@@ -121,24 +149,24 @@ impl Muster {
 
     /// Each boards, under the cookie in its place. Waits until all have.
     pub(super) fn board(&self, away: &Arc<Away>, cookies: &[[u64; 2]]) -> Outcome<()> {
-        let mut state = self.0.state.lock();
+        let mut state = self.square.state.lock();
         for (m, cookie) in state.present.iter_mut().zip(cookies) {
             m.cookie = *cookie;
         }
         state.order = Order::Board(away.clone());
-        self.0.changed.notify_all();
+        self.square.changed.notify_all();
         while state.boarded < state.present.len() {
             if let Some(refusal) = state.failed {
                 return Err(refusal);
             }
-            wait::moment(&self.0.changed, &mut state)?;
+            wait::moment(&self.square.changed, &mut state)?;
         }
         state.failed.map_or(Ok(()), Err)
     }
 
     /// The process is elsewhere from now on.
     pub(super) fn go(self) {
-        self.0.state.lock().order = Order::Go;
+        self.square.state.lock().order = Order::Go;
     }
 }
 
@@ -198,6 +226,7 @@ impl Square {
 /// In each thread, at its user-mode boundary.
 fn attend(square: Arc<Square>) {
     let Some(at) = square.appear() else { return };
+    task::unwatch_call();
     let Some((away, cookie)) = square.first_order(at) else { return };
     let boarded = board(away, cookie);
     square.report(boarded.as_ref().err().copied());

@@ -4,6 +4,7 @@
 //! A record is for a pid and the time its process was started. Records of processes that are no more are dropped when
 //! room is needed.
 
+use super::errand::Errands;
 use crate::sys::{self, task::Task};
 use kernel::prelude::*;
 
@@ -28,6 +29,7 @@ pub(crate) struct Record {
     started: u64,
     pub(crate) nmigs: u64,
     pub(crate) locked: bool,
+    pub(crate) errands: Errands,
     pub(crate) moves: KVec<Move>,
 }
 
@@ -45,6 +47,17 @@ impl Records {
         self.0.iter().find(|r| r.pid == pid && r.started == started)
     }
 
+    /// The same, to change it.
+    pub(crate) fn find(&mut self, task: &Task) -> Option<&mut Record> {
+        let (pid, started) = (task.pid(), task.started());
+        self.0.iter_mut().find(|r| r.pid == pid && r.started == started)
+    }
+
+    /// Every one.
+    pub(crate) fn each(&mut self, f: impl FnMut(&mut Record)) {
+        self.0.iter_mut().for_each(f);
+    }
+
     /// The record of this process, made if needed.
     pub(crate) fn of(&mut self, task: &Task) -> Result<&mut Record> {
         let (pid, started) = (task.pid(), task.started());
@@ -57,7 +70,7 @@ impl Records {
                 if self.0.len() >= MAX_RECORDS {
                     return Err(ENOSPC);
                 }
-                self.0.push(Record { pid, started, nmigs: 0, locked: false, moves: KVec::new() }, GFP_KERNEL)?;
+                self.0.push(Record { pid, started, nmigs: 0, locked: false, errands: Errands::default(), moves: KVec::new() }, GFP_KERNEL)?;
                 self.0.len() - 1
             }
         };

@@ -125,6 +125,9 @@ extern "C" {
     pub(super) fn om_cputime(utime: *mut u64, stime: *mut u64);
     pub(super) fn om_cputime_add(utime: u64, stime: u64);
     pub(super) fn om_run_works();
+    pub(super) fn om_cpu_left() -> u64;
+    pub(super) fn om_watch_call(f: unsafe extern "C" fn(*mut c_void, bool)) -> c_int;
+    pub(super) fn om_unwatch_call();
     pub(super) fn om_blocked() -> u64;
     pub(super) fn om_set_blocked(bits: u64);
     pub(super) fn om_restore_mask();

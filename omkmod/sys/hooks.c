@@ -23,16 +23,23 @@
 
 static unsigned long dispatch_ip;
 
-/* In place of syscall_user_dispatch() for guests. True: the call is done, regs->ax is its result. */
+/* In place of syscall_user_dispatch() for guests and watched tasks. True: the call is done, regs->ax is its result. */
 static bool om_dispatch(struct pt_regs *regs)
 {
 	void *owner = NULL;
 	bool done = true;
 
-	if (om_role_kind(current, &owner) == OM_GUEST)
+	switch (om_role_kind(current, &owner)) {
+	case OM_GUEST:
 		done = om_rust_dispatch(owner, regs);
-	else
+		break;
+	case OM_WATCHED:
+		om_watched_call(regs);
+		done = false;
+		break;
+	default:
 		regs->ax = -ENOSYS;
+	}
 	module_put(THIS_MODULE);
 	return done;
 }

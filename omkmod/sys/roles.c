@@ -162,14 +162,10 @@ bool om_role_stubborn(void)
 	return stubborn;
 }
 
-/* From the exit probe: preemption is off, the mm is gone. */
-void om_role_exit(struct task_struct *task)
+static void role_exit(struct om_role *role, struct task_struct *task)
 {
-	struct om_role *role = take(task);
 	bool keeps;
 
-	if (!role)
-		return;
 	keeps = role->mm;
 	role->exit_code = task->exit_code;
 	queue_work(gone_wq, &role->gone);
@@ -178,6 +174,15 @@ void om_role_exit(struct task_struct *task)
 		module_put(THIS_MODULE);
 	if (!keeps)
 		module_put(THIS_MODULE);
+}
+
+/* From the exit probe: preemption is off, the mm is gone. One that moves while it is armed has two roles. */
+void om_role_exit(struct task_struct *task)
+{
+	struct om_role *role;
+
+	while ((role = take(task)))
+		role_exit(role, task);
 }
 
 /* ---- births ---- */

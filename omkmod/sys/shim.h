@@ -40,7 +40,7 @@ void om_hooks_exit(void);
 bool om_rust_dispatch(void *guest, struct pt_regs *regs);
 
 /* roles.c: which tasks are ours. A role belongs to one task and one object of the Rust half. */
-enum om_role_kind { OM_NONE, OM_DEPUTY, OM_GUEST, OM_ARMED, OM_NEWBORN };
+enum om_role_kind { OM_NONE, OM_DEPUTY, OM_GUEST, OM_ARMED, OM_NEWBORN, OM_WATCHED };
 int om_role_set(int kind, void *owner);
 void om_role_clear(void);
 int om_role_kind(struct task_struct *task, void **owner);

@@ -45,7 +45,11 @@
 
 /* ---- work at the user-mode boundary ---- */
 
+#define OM_SYSCALL_LEN 2	/* of the instruction */
+
 struct om_work {
+	unsigned long ip;		/* of a watched call */
+	unsigned int patience;
 	struct callback_head work;
 	void (*fn)(void *data, bool exiting);
 	void *data;
@@ -209,6 +213,74 @@ int om_arm(void (*fn)(void *, bool), void *data)
 	return ret;
 }
 
+/*
+ * A task that has come home for one system call, and is about to make it again, runs fn(NULL, exiting) when it has. Its
+ * calls are dispatched like a guest's, until the one comes. A handler may come before it: other calls are let
+ * pass, but not for ever, since the program may have jumped elsewhere.
+ */
+#define OM_WATCH_PATIENCE 64
+
+int om_watch_call(void (*fn)(void *, bool))
+{
+	struct om_work *w;
+	int ret;
+
+	if (test_task_syscall_work(current, SYSCALL_USER_DISPATCH))
+		return -EBUSY;
+	w = kzalloc(sizeof(*w), GFP_KERNEL);
+	if (!w)
+		return -ENOMEM;
+	w->ip = current_pt_regs()->ip;
+	w->patience = OM_WATCH_PATIENCE;
+	w->fn = fn;
+	init_task_work(&w->work, run_work);
+	ret = om_role_set(OM_WATCHED, w);
+	if (ret)
+		kfree(w);
+	else
+		om_dispatch_flag(true);
+	return ret;
+}
+
+/* It will not be watched any more; the call may come or not. */
+static struct om_work *watch_ends(void)
+{
+	void *owner = NULL;
+
+	if (om_role_kind(current, &owner) != OM_WATCHED)
+		return NULL;
+	om_role_clear();
+	if (om_dispatch_is_ours())
+		om_dispatch_flag(false);
+	return owner;
+}
+
+void om_unwatch_call(void)
+{
+	kfree(watch_ends());
+}
+
+/* From the dispatcher, at the entry of a call, which goes on as ever. The work runs on its way out. */
+void om_watched_call(struct pt_regs *regs)
+{
+	void *owner = NULL;
+	struct om_work *w;
+
+	if (om_role_kind(current, &owner) != OM_WATCHED)
+		return;
+	w = owner;
+	if (regs->ip != w->ip + OM_SYSCALL_LEN && w->patience--)
+		return;
+	if (!watch_ends())
+		return;
+	/* Not without a module: the dispatcher holds it. */
+	__module_get(THIS_MODULE);
+	if (task_work_add(current, &w->work, TWA_RESUME)) {
+		kfree(w);
+		module_put(THIS_MODULE);
+	}
+}
+
 void om_armed_free(void *work)
 {
 	kfree(work);
@@ -220,6 +292,8 @@ void om_armed_exec(struct task_struct *task)
 	void *owner = NULL;
 	struct om_work *w;
 
+	/* The call that was watched for will not come. */
+	om_unwatch_call();
 	if (om_role_kind(task, &owner) != OM_ARMED)
 		return;
 	w = owner;
@@ -416,7 +490,7 @@ static u64 thread_reasons(struct task_struct *task)
 		r |= REASON(R_TRACED);
 	if (om_role_kind(task, NULL) == OM_GUEST)
 		r |= REASON(R_GUEST);
-	else if (test_task_syscall_work(task, SYSCALL_USER_DISPATCH))
+	else if (test_task_syscall_work(task, SYSCALL_USER_DISPATCH) && om_role_kind(task, NULL) != OM_WATCHED)
 		r |= REASON(R_DISPATCH);
 #ifdef CONFIG_X86_IOPL_IOPERM
 	if (task->thread.iopl_emul || task->thread.io_bitmap)
@@ -452,7 +526,9 @@ u64 om_reasons(struct task_struct *task)
 			r |= thread_reasons(thread);
 	rcu_read_unlock();
 	task_lock(task);
-	if (task->nsproxy && task->nsproxy->time_ns != init_task.nsproxy->time_ns && !(r & REASON(R_GUEST)))
+	if (task->nsproxy && !(r & REASON(R_GUEST)) &&
+	    (task->nsproxy->time_ns != init_task.nsproxy->time_ns ||
+	     task->nsproxy->time_ns_for_children != init_task.nsproxy->time_ns_for_children))
 		r |= REASON(R_TIMENS);
 	task_unlock(task);
 
@@ -539,7 +615,7 @@ void om_restart_pending(void) { set_thread_flag(TIF_SIGPENDING); }
 /* Back to before the syscall instruction. */
 void om_regs_rewind(struct pt_regs *regs)
 {
-	regs->ip -= 2;
+	regs->ip -= OM_SYSCALL_LEN;
 	regs->ax = regs->orig_ax;
 	regs->orig_ax = -1;
 }
@@ -936,6 +1012,40 @@ void om_cputime_add(u64 utime, u64 stime)
 	om_run_posix_cpu_timers();
 #endif
 	local_irq_restore(flags);
+}
+
+#ifdef CONFIG_POSIX_TIMERS
+static u64 timers_left(const struct posix_cputimers *timers, u64 utime, u64 stime, u64 sum)
+{
+	const u64 used[CPUCLOCK_MAX] = {
+		[CPUCLOCK_PROF] = utime + stime, [CPUCLOCK_VIRT] = utime, [CPUCLOCK_SCHED] = sum,
+	};
+	u64 left = U64_MAX, next;
+	int i;
+
+	for (i = 0; i < CPUCLOCK_MAX; i++) {
+		next = READ_ONCE(timers->bases[i].nextevt);
+		if (next != U64_MAX)
+			left = min(left, next > used[i] ? next - used[i] : 0);
+	}
+	return left;
+}
+#endif
+
+/* CPU time until the first timer that goes by it is due: itimers, POSIX timers, the limit. U64_MAX: there is none. */
+u64 om_cpu_left(void)
+{
+	u64 left = U64_MAX;
+#ifdef CONFIG_POSIX_TIMERS
+	struct task_cputime_atomic *sum = &current->signal->cputimer.cputime_atomic;
+
+	left = timers_left(&current->posix_cputimers, current->utime, current->stime, current->se.sum_exec_runtime);
+	/* The sum of all threads is kept only while somebody goes by it. */
+	if (READ_ONCE(current->signal->posix_cputimers.timers_active))
+		left = min(left, timers_left(&current->signal->posix_cputimers, atomic64_read(&sum->utime),
+					     atomic64_read(&sum->stime), atomic64_read(&sum->sum_exec_runtime)));
+#endif
+	return left;
 }
 
 /* What the timers want done in the task's own context: their signals. */

@@ -75,6 +75,9 @@ static __always_inline bool om_dispatch_is_ours(void)
 bool om_not_last(struct callback_head *head);
 
 void om_armed_exec(struct task_struct *task);
+void om_watched_call(struct pt_regs *regs);
+void om_unwatch_call(void);
+void om_dispatch_flag(bool on);
 void om_guest_signal(int sig, struct task_struct *task);
 struct om_work;
 void om_armed_free(void *work);

@@ -165,6 +165,18 @@ pub(crate) fn arm_exec(f: unsafe extern "C" fn(*mut c_void, bool), number: usize
     to_result(unsafe { ffi::om_arm(f, number as *mut c_void) })
 }
 
+/// The current task is before a system call: when it has made it, it runs `f`. At most once; `f`'s first argument is void.
+pub(crate) fn watch_call(f: unsafe extern "C" fn(*mut c_void, bool)) -> Result {
+    // SAFETY: a function that lives as long as the module, which the role holds.
+    to_result(unsafe { ffi::om_watch_call(f) })
+}
+
+/// If it has not made it yet: `f` will not run.
+pub(crate) fn unwatch_call() {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_unwatch_call() };
+}
+
 /// What a task is to this module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(i32)]
@@ -179,6 +191,8 @@ pub(crate) enum Role {
     Armed = 3,
     /// Child of a deputy or of a guest that is not yet one itself.
     Newborn = 4,
+    /// Home for a call, see [`watch_call`].
+    Watched = 5,
 }
 
 fn role_of(task: *mut ffi::Opaque) -> (Role, *const c_void) {
@@ -189,6 +203,7 @@ fn role_of(task: *mut ffi::Opaque) -> (Role, *const c_void) {
         2 => Role::Guest,
         3 => Role::Armed,
         4 => Role::Newborn,
+        5 => Role::Watched,
         _ => Role::None,
     };
     (role, owner)
@@ -537,6 +552,15 @@ pub(crate) fn add_cputime(utime: u64, stime: u64) {
     unsafe { ffi::om_cputime_add(utime, stime) };
 }
 
+/// CPU time until the first timer of this task or its process is due that goes by CPU time, ns.
+pub(crate) fn cpu_left() -> Option<u64> {
+    // SAFETY: no preconditions.
+    match unsafe { ffi::om_cpu_left() } {
+        u64::MAX => None,
+        left => Some(left),
+    }
+}
+
 /// Does what waits for this task's user-mode boundary, such as timers that have run out.
 pub(crate) fn run_works() {
     // SAFETY: process context.
@@ -771,7 +795,7 @@ unsafe extern "C" fn om_rust_role_gone(kind: c_int, owner: *mut c_void, exit_cod
         1 => unsafe { crate::deputy::gone(owner, exit_code) },
         // SAFETY: as above.
         2 => unsafe { crate::guest::gone(owner) },
-        3 => free_armed(owner),
+        3 | 5 => free_armed(owner),
         _ => {}
     }
 }

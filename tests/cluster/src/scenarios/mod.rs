@@ -5,6 +5,7 @@
 use crate::scenario::Scenario;
 
 pub mod admin;
+pub mod errands;
 pub mod failures;
 pub mod moves;
 pub mod refusals;
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Scenario> {
         crate::demo::scenarios,
         admin::all,
         moves::all,
+        errands::all,
         signals::all,
         refusals::all,
         security::all,

@@ -270,7 +270,8 @@ impl<'a> Play<'a> {
 
     /// What it says next, except its verdict, which is kept; nothing when it has ended.
     fn listen(&mut self) -> Result<Option<Said>> {
-        let deadline = Instant::now() + crate::patient(SILENCE);
+        let mut deadline = Instant::now() + crate::patient(SILENCE);
+        let mut moves = 0;
         loop {
             if !self.told && self.shuttle.as_ref().is_some_and(|shuttle| shuttle.status().is_some()) {
                 self.told = true;
@@ -287,6 +288,11 @@ impl<'a> Play<'a> {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => continue,
+                // A large one is mostly on its way: as long as it arrives, it goes on.
+                Err(RecvTimeoutError::Timeout) if self.travels(&mut moves) => {
+                    deadline = Instant::now() + crate::patient(SILENCE);
+                    continue;
+                }
                 Err(RecvTimeoutError::Timeout) => bail!("it does not go on{}", self.stacks()),
             };
             match Said::parse(&line) {
@@ -297,6 +303,13 @@ impl<'a> Play<'a> {
                 said => return Ok(Some(said)),
             }
         }
+    }
+
+    /// Whether it is moved to and fro, and has moved more than so many times; how often now.
+    fn travels(&self, moves: &mut u64) -> bool {
+        let before = *moves;
+        *moves = self.stage.home.moves_count(self.pid()).unwrap_or(0);
+        self.shuttle.is_some() && *moves > before
     }
 
     /// Gives it a line.

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Makes system calls that a process is at home for, as it is told by lines of its standard input:
+ *
+ *     call N       so many of them; says `called N`
+ *     thread       the same, once, by another thread than the first; says `called`
+ *     wait         one that goes on until somebody reads from descriptor 3; says `waited`
+ *
+ * At the end of the input it says PASS. What goes wrong it says as the other programs do.
+ */
+#include "program.h"
+#include <pthread.h>
+#include <sys/uio.h>
+
+#define PAGE 4096
+
+static char page[PAGE] __attribute__((aligned(PAGE))), copy[PAGE];
+static int ends[2];
+
+/* Gives a page to the pipe: its content at the time is what is read later. */
+static void call(void)
+{
+	struct iovec part = { page, PAGE };
+	static uint64_t seed;
+
+	fill(page, PAGE, ++seed);
+	CHECK(vmsplice(ends[1], &part, 1, 0) == PAGE);
+	CHECK(read(ends[0], copy, PAGE) == PAGE && is_filled(copy, PAGE, seed));
+}
+
+static void *call_in_thread(void *argument)
+{
+	call();
+	return argument;
+}
+
+static void wait_in_call(void)
+{
+	struct iovec part = { page, PAGE };
+
+	CHECK(fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+	while (write(ends[1], page, PAGE) == PAGE)
+		;
+	CHECK(errno == EAGAIN && fcntl(ends[1], F_SETFL, 0) == 0);
+	CHECK(vmsplice(ends[1], &part, 1, 0) == PAGE);
+	CHECK(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
+	while (read(ends[0], copy, PAGE) > 0)
+		;
+	CHECK(errno == EAGAIN && fcntl(ends[0], F_SETFL, 0) == 0);
+}
+
+int main(void)
+{
+	char line[64];
+	pthread_t thread;
+	long n;
+
+	CHECK(pipe(ends) == 0 && ends[0] == 3);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	puts("ready");
+	while (fgets(line, sizeof line, stdin)) {
+		if (sscanf(line, "call %ld", &n) == 1) {
+			for (long i = 0; i < n; i++)
+				call();
+			printf("called %ld\n", n);
+		} else if (!strcmp(line, "thread\n")) {
+			CHECK(pthread_create(&thread, NULL, call_in_thread, NULL) == 0);
+			CHECK(pthread_join(thread, NULL) == 0);
+			puts("called");
+		} else if (!strcmp(line, "wait\n")) {
+			wait_in_call();
+			puts("waited");
+		} else {
+			fail("what is `%s`?", line);
+		}
+	}
+	return pass();
+}
