@@ -6,6 +6,7 @@ use crate::scenario::Scenario;
 
 pub mod admin;
 pub mod failures;
+pub mod groups;
 pub mod moves;
 pub mod refusals;
 pub mod security;
@@ -20,6 +21,8 @@ pub fn all() -> Vec<Scenario> {
         moves::all,
         signals::all,
         refusals::all,
+        groups::all,
+        // groups::travelling: when processes with writable shared memory can leave.
         security::all,
         failures::all,
     ] {
