@@ -292,6 +292,12 @@ fn migrate_writes_the_destination_and_explains_refusals() {
         done.err,
         "migrate: process 5004711 is on node 2: 512 pages, 2.0 MB sent, frozen for 33.250 ms\n"
     );
+    // Processes that share its memory: one has come along, one has not.
+    m.file("hpc/pids/5004711/group", "5004711\n5004712\n5004713\n");
+    m.file("hpc/pids/5004712/where", "2\n");
+    m.file("hpc/pids/5004713/where", "0\n");
+    assert_eq!(m.run("migrate --group 5004711 2").err, "migrate: 2 processes moved\n");
+    assert_eq!(m.run("migrate -g 5004711 home").err, "migrate: 2 processes moved\n");
 
     // A guest goes through its own file.
     m.prints("migrate 900 home", "");

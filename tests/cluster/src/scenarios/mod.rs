@@ -7,6 +7,7 @@ use crate::scenario::Scenario;
 pub mod admin;
 pub mod errands;
 pub mod failures;
+pub mod groups;
 pub mod moves;
 pub mod refusals;
 pub mod security;
@@ -22,6 +23,8 @@ pub fn all() -> Vec<Scenario> {
         errands::all,
         signals::all,
         refusals::all,
+        groups::all,
+        // groups::travelling: when processes with writable shared memory can leave.
         security::all,
         failures::all,
     ] {
