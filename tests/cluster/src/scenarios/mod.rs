@@ -7,6 +7,7 @@ use crate::scenario::Scenario;
 pub mod admin;
 pub mod failures;
 pub mod moves;
+pub mod programs;
 pub mod refusals;
 pub mod security;
 pub mod signals;
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Scenario> {
         crate::demo::scenarios,
         admin::all,
         moves::all,
+        programs::all,
         signals::all,
         refusals::all,
         security::all,
