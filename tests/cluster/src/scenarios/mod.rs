@@ -9,6 +9,7 @@ pub mod errands;
 pub mod failures;
 pub mod groups;
 pub mod moves;
+pub mod programs;
 pub mod refusals;
 pub mod security;
 pub mod signals;
@@ -21,10 +22,11 @@ pub fn all() -> Vec<Scenario> {
         admin::all,
         moves::all,
         errands::all,
+        programs::all,
         signals::all,
         refusals::all,
         groups::all,
-        // groups::travelling: when processes with writable shared memory can leave.
+        groups::travelling,
         security::all,
         failures::all,
     ] {

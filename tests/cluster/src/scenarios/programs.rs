@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Programs of the distribution do away, and while they are moved, what they do at home.
+//!
+//! Each script of `programs/` runs three times, in an empty directory: at home, started away, and moved to and fro
+//! with all that it starts. What it prints and how it ends must be the same, letter by letter.
+
+use std::time::Duration;
+
+use anyhow::{ensure, Context, Result};
+
+use crate::{
+    scenario::{shared, Scenario},
+    Cluster,
+};
+
+const SCRIPTS: [(&str, &str); 8] = [
+    ("bash", include_str!("programs/bash.sh")),
+    ("make", include_str!("programs/make.sh")),
+    ("sqlite", include_str!("programs/sqlite.sh")),
+    ("sqlite-wal", include_str!("programs/sqlite-wal.sh")),
+    ("perl", include_str!("programs/perl.sh")),
+    ("openssl", include_str!("programs/openssl.sh")),
+    ("redis", include_str!("programs/redis.sh")),
+    ("nginx", include_str!("programs/nginx.sh")),
+];
+
+/// How long one run may take, on a machine that has other things to do.
+const LIFE: Duration = Duration::from_secs(180);
+/// How often each process is moved that goes to and fro, in milliseconds.
+const INTERVAL_MS: u32 = 200;
+
+/// Where a script runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    AtHome,
+    StartedAway,
+    ToAndFro,
+}
+
+pub fn all() -> Vec<Scenario> {
+    SCRIPTS
+        .into_iter()
+        .map(|(name, script)| shared(format!("programs/{name}"), move |cluster| compare(cluster, script)))
+        .collect()
+}
+
+fn compare(cluster: &Cluster, script: &str) -> Result<()> {
+    cluster.node(1).write("/tmp/script", script)?;
+    let at_home = run(cluster, Way::AtHome)?;
+    for way in [Way::StartedAway, Way::ToAndFro] {
+        let found = run(cluster, way)?;
+        ensure!(found == at_home, "at home:\n{at_home}\n{way:?}:\n{found}");
+    }
+    Ok(())
+}
+
+/// What the script prints, and how it ends.
+fn run(cluster: &Cluster, way: Way) -> Result<String> {
+    let home = cluster.node(1);
+    home.sh("rm -rf /tmp/work; mkdir /tmp/work; ln -sfn /proc/self/fd /dev/fd")?;
+    let interval = if way == Way::ToAndFro { INTERVAL_MS } else { 0 };
+    let by = if way == Way::StartedAway { "omctl mosrun 2 " } else { "" };
+    let command = format!(
+        "exec /programs/stir /tmp/report 2 {interval} {by}bash -c \
+         'cat /proc/hpc/pids/self/where >/tmp/where; exec bash /tmp/script' 2>&1"
+    );
+    let run = home.shell(&command).cwd("/tmp/work").env("LC_ALL", "C").time_limit(LIFE);
+    let output = run.run().with_context(|| format!("{way:?}"))?;
+    let node = home.read("/tmp/where")?.trim().to_string();
+    let report = home.read("/tmp/report")?;
+    match way {
+        Way::AtHome => {}
+        Way::StartedAway => ensure!(node == "2", "it was started at {node}"),
+        Way::ToAndFro => ensure!(moves(&report)? >= 2, "it did not move: {report}"),
+    }
+    Ok(format!("{}\n{}", output.text(), output.status))
+}
+
+/// How often the processes moved, by the report of `stir`.
+fn moves(report: &str) -> Result<u32> {
+    let count = report.lines().find_map(|line| line.strip_prefix("moved ")).context("no report")?;
+    Ok(count.parse()?)
+}
