@@ -28,6 +28,9 @@ use kernel::sync::Arc;
 const PASSING_TRIES: u32 = 50;
 const PASSING_MS: u32 = 10;
 
+/// So often, as far apart, one that is just arriving is asked.
+const ARRIVING_TRIES: u32 = 500;
+
 /// The fastest of so many messages tells the difference between the nodes' clocks.
 const CLOCK_SAMPLES: u32 = 4;
 
@@ -41,15 +44,23 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
     }
     let pid = task.pid();
     let request = Request::new(target)?;
-    if let Some(away) = c.away(pid) {
+    for tried in 0.. {
+        let Some(away) = c.away(pid) else { break };
         if let Target::Node(to) = target {
             // A hop begins with coming home: not for a node that does not answer.
             if to != away.node {
                 drop(link::connect(c, to).map_err(|e| unreachable(to, e))?);
             }
         }
-        away.post(request.clone())?;
-        return request.wait();
+        match away.post(request.clone()) {
+            Ok(()) => return request.wait(),
+            // It comes home just now, or has become another program: what it is then is asked.
+            Err(refusal) if refusal.errno() == EAGAIN && tried < ARRIVING_TRIES && !task::signal_pending() => {
+                drop(away);
+                task::sleep_ms(PASSING_MS);
+            }
+            Err(refusal) => return Err(refusal),
+        }
     }
     // Whatever becomes of the request: what the user said last counts.
     errand::cancel(c, task);

@@ -132,7 +132,7 @@ fn member_killed(cluster: &Cluster) -> Result<()> {
             ensure!(home.where_is(pid)? == place, "pid {pid} is not where its parent is");
         }
         program.process().signal(Signal::SIGKILL)?;
-        program.process().wait()?;
+        program.into_process().wait()?;
     }
     Ok(())
 }
