@@ -453,7 +453,8 @@ impl Follower {
             }
             let Some(m) = state.member(self.pid) else { return };
             let (pid, comm) = (m.pid, m.comm);
-            let words = why.words().strip_prefix(journey::CANNOT_LEAVE).unwrap_or(why.words());
+            let words = if task::dying() { "it has ended" } else { why.words() };
+            let words = words.strip_prefix(journey::CANNOT_LEAVE).unwrap_or(words);
             state.failed = Some(because(why.errno(), pid, &comm, format_args!("{words}")));
         }
         self.group.changed.notify_all();
