@@ -423,8 +423,12 @@ pub mod vma_flag {
     pub const DONTFORK: u64 = 4;
     /// Empty in a child (`MADV_WIPEONFORK`).
     pub const WIPEONFORK: u64 = 8;
+    /// Locked in memory (`mlock`).
+    pub const LOCKED: u64 = 256;
+    /// With LOCKED: each page when it is touched first.
+    pub const LOCKONFAULT: u64 = 512;
     /// All the bits this version knows.
-    pub const ALL: u64 = FILE | GROWSDOWN | DONTFORK | WIPEONFORK;
+    pub const ALL: u64 = FILE | GROWSDOWN | DONTFORK | WIPEONFORK | LOCKED | LOCKONFAULT;
 }
 
 record! {

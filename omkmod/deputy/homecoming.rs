@@ -51,7 +51,7 @@ impl Deputy {
             if matches!(frame.kind, Kind::Pages | Kind::End) && !collects {
                 // Windows stay what they are until no thread is in a call.
                 let complete = self.away.gather()?;
-                memory::unhook_all();
+                memory::receiving(true);
                 collects = true;
                 if !complete {
                     failed = failed.or(Some(ENOMEM));
@@ -65,7 +65,7 @@ impl Deputy {
                     }
                     self.away.arrive(failed.is_none());
                 }
-                Kind::Pages if failed.is_none() => match self.link.with(|l| image::take_pages(l, frame))? {
+                Kind::Pages if failed.is_none() => match self.link.with(|l| image::deliver_pages(l, frame))? {
                     Ok(n) => pages += n,
                     Err(e) if e == ENOMEM || e == EFAULT => failed = Some(e),
                     Err(e) => return Err(e),
@@ -89,6 +89,9 @@ impl Deputy {
             return Err(EPROTO);
         }
         let home = if collects {
+            if failed.is_none() {
+                memory::unhook_all();
+            }
             let received =
                 failed.map_or(Ok(()), Err).and_then(|()| thread.as_ref().map_or(Err(EPROTO), |t| t.restore()));
             if let Err(e) = received {
@@ -101,6 +104,7 @@ impl Deputy {
                 pr_warn!("pid {}: could not be received from node {} ({}); it stays there\n", pid, node, n);
                 failed = Some(e);
                 memory::hook_all()?;
+                memory::receiving(false);
             }
             self.away.settle(received.is_ok());
             received.is_ok()
@@ -115,6 +119,9 @@ impl Deputy {
         };
         if !collects {
             t.restore()?;
+        }
+        if collects {
+            memory::relock();
         }
         self.account_state(&t.state);
         self.wait_for_clock(t.state.monotonic);

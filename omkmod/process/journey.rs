@@ -25,6 +25,9 @@ use kernel::sync::Arc;
 const PASSING_TRIES: u32 = 50;
 const PASSING_MS: u32 = 10;
 
+/// So often it is tried to leave while somebody else writes to the memory.
+const UNDISTURBED_TRIES: u32 = 4;
+
 /// The fastest of so many messages tells the difference between the nodes' clocks.
 const CLOCK_SAMPLES: u32 = 4;
 
@@ -84,7 +87,7 @@ pub(crate) fn call_home(pid: i32) {
         if posted.is_ok() && request.wait().is_ok() {
             return;
         }
-        if task::signal_pending() {
+        if task::disturbed() {
             return;
         }
         // It is on its way already, here or elsewhere.
@@ -157,7 +160,7 @@ fn fulfil(mut next: Option<(Arc<Request>, Option<Move>)>) {
             request.finish(Ok(()));
             return;
         };
-        match leave(to, so_far) {
+        match leave_undisturbed(to, so_far) {
             Ok(deputy) => {
                 request.finish(Ok(()));
                 // What is on this stack is lost if the process dies while it is away: so nothing is.
@@ -173,7 +176,7 @@ fn fulfil(mut next: Option<(Arc<Request>, Option<Move>)>) {
                     return;
                 };
                 // It was away and shall stay where it was: back to there.
-                let back = leave(way_home.from, so_far);
+                let back = leave_undisturbed(way_home.from, so_far);
                 request.finish(Err(refusal));
                 drop(request);
                 match back {
@@ -219,6 +222,22 @@ pub(super) fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
     Err(lost(to, EPROTO))
 }
 
+fn disturbed() -> Refusal {
+    Refusal::new(EAGAIN, format_args!("somebody else writes to its memory (process_vm_writev, a debugger)"))
+}
+
+/// Others that write to its memory do so now and then.
+#[inline(never)]
+fn leave_undisturbed(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
+    for _ in 1..UNDISTURBED_TRIES {
+        match leave(to, so_far) {
+            Err(refusal) if refusal.errno() == EAGAIN => {}
+            done => return done,
+        }
+    }
+    leave(to, so_far)
+}
+
 /// Not inlined: its stack must not lie under everything a deputy does later.
 #[inline(never)]
 fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
@@ -246,7 +265,8 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
 
     let begun = task::now_ns();
     let thread = Thread::capture(0, false)?;
-    let sent = image::send_vmas(&mut link).and_then(|()| thread.send(&mut link)).and_then(|()| image::send_pages(&mut link));
+    let witness = memory::Witness::new()?;
+    let sent = image::send_vmas(&mut link).and_then(|()| thread.send(&mut link)).and_then(|()| image::send_pages(&mut link, Some(&witness)));
     let pages = match sent {
         Ok(n) => n,
         Err(e) => {
@@ -282,7 +302,8 @@ fn leave(to: u16, so_far: Option<Move>) -> Outcome<Arc<Deputy>> {
     let ready = muster
         .as_ref()
         .map_or(Ok(()), |m| m.board(&away, &cookies))
-        .and_then(|()| memory::hook_all().map_err(|e| lost(to, e)));
+        .and_then(|()| witness.hook_all().map_err(|e| if e == EAGAIN { disturbed() } else { lost(to, e) }));
+    drop(witness);
     if let Err(refusal) = ready {
         // The threads first: the window goes with the last one.
         drop(muster);
