@@ -51,7 +51,7 @@ impl Deputy {
             .map(|r| r.copied().unwrap_or(0));
 
         // Timers that what it has computed has set off: their handlers run before the call, as they would have at home.
-        task::run_works();
+        self.run_timers();
         self.signals(false)?;
         let mut flags = 0;
         let ax = if call.signals_seen != self.signals_sent.load(Ordering::Relaxed) {
