@@ -20,7 +20,8 @@ is mostly time, for a call that needs home costs a round trip over the network; 
 To judge whether a program gains from leaving, look at the calls it makes while it computes (`strace -c` tells). *Local*
 calls, `getpid` and `gettid` cost what they always cost. *Forwarded*, *memory* and *signal* calls, and the other *cached*
 ones, cost a round trip each. *Life* calls cost some round trips more, *exec* a move of the fresh program. *Home* calls
-bring the process home, and it stays there until it is moved again; whether it may leave depends on what the call left behind, and `/proc/hpc/pids/PID/cantmove` says so.
+bring the process home, and it goes back when it has made them, if it may leave; that depends on what the call left behind,
+and `/proc/hpc/pids/PID/cantmove` says so. Such a call costs two moves.
 
 A call that the table does not know, of a newer kernel perhaps, is forwarded.
 

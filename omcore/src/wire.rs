@@ -433,8 +433,12 @@ pub mod vma_flag {
     pub const WIPEONFORK: u64 = 8;
     /// Shared with others or with a file: `object` says with what. Pages are asked for.
     pub const SHARED: u64 = 16;
+    /// Locked in memory (`mlock`).
+    pub const LOCKED: u64 = 256;
+    /// With LOCKED: each page when it is touched first.
+    pub const LOCKONFAULT: u64 = 512;
     /// All the bits this version knows.
-    pub const ALL: u64 = FILE | GROWSDOWN | DONTFORK | WIPEONFORK | SHARED;
+    pub const ALL: u64 = FILE | GROWSDOWN | DONTFORK | WIPEONFORK | SHARED | LOCKED | LOCKONFAULT;
 }
 
 record! {

@@ -185,7 +185,7 @@ fn classes_are_as_designed() {
          getcpu membarrier sigaltstack time gettimeofday",
     );
     assert_class(Class::Cached, "getpid gettid getppid getuid geteuid getgid getegid");
-    assert_class(Class::Memory, "mmap munmap mprotect mremap brk madvise munlock munlockall shmat shmdt");
+    assert_class(Class::Memory, "mmap munmap mprotect mremap brk madvise mlock mlock2 munlock munlockall shmat shmdt");
     assert_class(Class::Signal, "rt_sigaction rt_sigprocmask");
     assert_class(Class::SigReturn, "rt_sigreturn");
     assert_class(Class::Life, "fork vfork clone clone3");
@@ -194,14 +194,40 @@ fn classes_are_as_designed() {
     assert_class(Class::Restart, "restart_syscall");
     assert_class(
         Class::Home,
-        "remap_file_pages personality unshare setns mseal map_shadow_stack process_madvise set_mempolicy mbind \
-         migrate_pages move_pages pkey_mprotect pkey_alloc pkey_free mlock mlock2 mlockall vmsplice",
+        "remap_file_pages personality unshare setns mseal map_shadow_stack process_madvise move_pages \
+         pkey_mprotect pkey_alloc pkey_free mlockall vmsplice",
     );
     assert_class(
         Class::Forwarded,
         "read write openat ioctl socket wait4 kill nanosleep clock_nanosleep rt_sigsuspend rt_sigtimedwait pause \
-         ppoll pselect6 epoll_pwait epoll_pwait2 signalfd signalfd4 setuid timer_create prlimit64 clock_settime",
+         ppoll pselect6 epoll_pwait epoll_pwait2 signalfd signalfd4 setuid timer_create prlimit64 clock_settime \
+         set_mempolicy get_mempolicy mbind migrate_pages set_mempolicy_home_node",
     );
+}
+
+/// After which calls a process that came home for them goes back.
+#[test]
+fn it_goes_back_unless_something_stays_behind() {
+    let returns = |name: &str, args: &[u64]| {
+        let mut all = [0; 6];
+        all[..args.len()].copy_from_slice(args);
+        omcore::syscalls::returns(number(name), all)
+    };
+    for name in ["vmsplice", "mlockall", "unshare", "mremap", "futex", "clone", "shmdt"] {
+        assert!(returns(name, &[]), "{name}");
+    }
+    for name in ["ptrace", "perf_event_open", "ioctl", "setsockopt", "arch_prctl"] {
+        assert!(!returns(name, &[]), "{name}");
+    }
+    // PR_SET_MM; PR_SET_TSC, PR_SET_SPECULATION_CTRL, PR_SCHED_CORE
+    assert!(returns("prctl", &[35]));
+    for option in [26, 53, 62] {
+        assert!(!returns("prctl", &[option]), "{option}");
+    }
+    // ADDR_NO_RANDOMIZE, READ_IMPLIES_EXEC
+    assert!(returns("personality", &[0x004_0000]) && !returns("personality", &[0x040_0000]));
+    // The 32-bit entry, and numbers that are not known.
+    assert!(!omcore::syscalls::returns(u32::MAX, [0; 6]) && !omcore::syscalls::returns(500, [0; 6]));
 }
 
 #[test]

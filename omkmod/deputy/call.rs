@@ -21,10 +21,18 @@ const NR_RT_SIGACTION: u32 = 13;
 const NR_MADVISE: u32 = 28;
 const MADV_DONTNEED: u64 = 4;
 const MADV_FREE: u64 = 8;
-/// Position of the third argument in [`Regs`].
+const NR_MLOCK: u32 = 149;
+const NR_MLOCK2: u32 = 325;
+const MLOCK_ONFAULT: u64 = 1;
+/// Positions of the first three arguments in [`Regs`].
+const DI: usize = 14;
+const SI: usize = 13;
 const DX: usize = 12;
 const ENOSYS: i64 = -38;
 const EINTR_CODE: i64 = -4;
+const EFAULT_CODE: i64 = -14;
+const NR_PROCESS_VM_READV: u32 = 310;
+const NR_PROCESS_VM_WRITEV: u32 = 311;
 /// Bytes of a [`Reply`].
 const REPLY_LEN: usize = 32;
 /// Most bytes of pages a call may fill without their having been sent.
@@ -45,7 +53,7 @@ impl Deputy {
             .map(|r| r.copied().unwrap_or(0));
 
         // Timers that what it has computed has set off: their handlers run before the call, as they would have at home.
-        task::run_works();
+        self.run_timers();
         self.signals(false)?;
         let mut flags = 0;
         let ax = if call.signals_seen != self.signals_sent.load(Ordering::Relaxed) {
@@ -206,10 +214,30 @@ impl Deputy {
                 *advice = MADV_DONTNEED;
             }
         }
+        // Home counts what is locked, but does not touch it: that would bring all of it here.
+        let whole = nr == NR_MLOCK || (nr == NR_MLOCK2 && regs.get(DX) == Some(&0));
+        if whole {
+            run = NR_MLOCK2;
+            if let Some(flags) = regs.get_mut(DX) {
+                *flags = MLOCK_ONFAULT;
+            }
+        }
         let regs = &regs;
         loop {
             let ax = task::syscall_for(regs, run);
+            if whole && ax == 0 {
+                memory::lock_whole(regs.get(DI).copied().unwrap_or(0), regs.get(SI).copied().unwrap_or(0));
+            }
             let sent = self.signals_sent.load(Ordering::Relaxed);
+            // Those that wait for another process' memory to come home have no other word for being interrupted.
+            let disturbed = ax == EFAULT_CODE && matches!(nr, NR_PROCESS_VM_READV | NR_PROCESS_VM_WRITEV) && task::signal_pending();
+            if disturbed {
+                self.signals(false)?;
+                if self.wanted() {
+                    *flags |= wire::reply_flag::COME_HOME;
+                }
+                return Ok(ERESTARTNOINTR);
+            }
             if ax == EINTR_CODE && task::never_restarted(nr) {
                 self.signals(false)?;
                 if self.signals_sent.load(Ordering::Relaxed) != sent {

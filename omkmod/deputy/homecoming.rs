@@ -61,7 +61,7 @@ impl Deputy {
                     Ok(claims) => *self.away.objects.lock() = Some(claims),
                     Err(e) => failed = failed.or(Some(e)),
                 }
-                memory::unhook_all();
+                memory::receiving(true);
                 collects = true;
                 if !complete {
                     failed = failed.or(Some(ENOMEM));
@@ -75,7 +75,7 @@ impl Deputy {
                     }
                     self.away.arrive(failed.is_none());
                 }
-                Kind::Pages if failed.is_none() => match self.link.with(|l| image::take_pages(l, frame))? {
+                Kind::Pages if failed.is_none() => match self.link.with(|l| image::deliver_pages(l, frame))? {
                     Ok(n) => pages += n,
                     Err(e) if e == ENOMEM || e == EFAULT => failed = Some(e),
                     Err(e) => return Err(e),
@@ -100,6 +100,9 @@ impl Deputy {
         }
         let mut seat = None;
         let home = if collects {
+            if failed.is_none() {
+                memory::unhook_all();
+            }
             let received = failed
                 .map_or(Ok(()), Err)
                 .and_then(|()| thread.as_ref().map_or(Err(EPROTO), |t| t.restore()));
@@ -116,6 +119,7 @@ impl Deputy {
             let verdict = self.meet(received.is_ok())?;
             if !verdict.home {
                 memory::hook_all(self.away.node, false)?;
+                memory::receiving(false);
             }
             let objects = self.away.objects.lock().take();
             drop(objects);
@@ -133,6 +137,9 @@ impl Deputy {
         };
         if !collects {
             t.restore()?;
+        }
+        if collects {
+            memory::relock();
         }
         self.account_state(&t.state);
         self.wait_for_clock(t.state.monotonic);

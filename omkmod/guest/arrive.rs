@@ -24,6 +24,7 @@ const THREAD: u64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
 const NR_MMAP: u32 = 9;
 const NR_MPROTECT: u32 = 10;
 const NR_MADVISE: u32 = 28;
+const NR_MLOCK2: u32 = 325;
 const MADV_DONTFORK: u64 = 10;
 const MADV_WIPEONFORK: u64 = 18;
 const PROT_RW: u64 = 3;
@@ -138,6 +139,7 @@ fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(Thread, 
     }
     for v in list.iter() {
         step("protect its memory", protect(v))?;
+        lock(v);
     }
     memory::set_info(&profile.mm);
     let thread: Thread = thread.ok_or_else(|| Refusal::from(EPROTO))?;
@@ -178,6 +180,14 @@ fn protect(v: &Vma) -> Result {
     match task::syscall(NR_MPROTECT, [v.start, v.end - v.start, v.prot, 0, 0, 0]) {
         0 => Ok(()),
         e => Err(Error::from_errno(e as i32)),
+    }
+}
+
+/// As far as this node lets it. Pages of files are not there yet, and must not be touched.
+fn lock(v: &Vma) {
+    if v.flags & vma_flag::LOCKED != 0 && v.flags & vma_flag::FILE == 0 {
+        let on_fault = u64::from(v.flags & vma_flag::LOCKONFAULT != 0);
+        let _ = task::syscall(NR_MLOCK2, [v.start, v.end - v.start, on_fault, 0, 0, 0]);
     }
 }
 

@@ -30,7 +30,7 @@ impl Guest {
         self.link.with(|l| thread.send(l))??;
         // When no thread moves any more, one of them brings the memory.
         if self.company.gather()? {
-            self.link.with(|l| image::send_pages(l))??;
+            self.link.with(|l| image::send_pages(l, None))??;
         } else {
             self.say(Kind::Rest, &[])?;
         }

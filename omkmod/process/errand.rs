@@ -13,9 +13,9 @@ use crate::sys::task::{self, Task};
 use core::ffi::c_void;
 use kernel::prelude::*;
 
-/// So many errands within such a time are too many, and it stays home for as long as this.
+/// So many errands, each within such a time after it had left again, are too many, and it stays home for as long as this.
 const MOST: u32 = 8;
-const WITHIN_NS: u64 = 4_000_000_000;
+const WITHIN_NS: u64 = 2_000_000_000;
 const REST_NS: u64 = 10_000_000_000;
 
 /// What is remembered of a process' errands.
@@ -23,21 +23,26 @@ const REST_NS: u64 = 10_000_000_000;
 pub(crate) struct Errands {
     /// Where it goes back to. None: it is on no errand, or is not to go back.
     back: Option<u16>,
-    /// How many since when.
+    /// How many that followed upon each other, and when it left after the last.
     count: u32,
-    since: u64,
+    left: u64,
 }
 
 impl Errands {
     /// One more. False: too many.
     fn add(&mut self, node: u16, now: u64) -> bool {
-        if now.saturating_sub(self.since) > WITHIN_NS {
-            self.since = now;
+        if now.saturating_sub(self.left) > WITHIN_NS {
             self.count = 0;
         }
         self.count += 1;
         self.back = Some(node);
         self.count <= MOST
+    }
+
+    /// Where it goes back to now, asked once.
+    fn take(&mut self, now: u64) -> Option<u16> {
+        self.left = now;
+        self.back.take()
     }
 
     /// It stays where it is.
@@ -116,5 +121,5 @@ fn go_back(exiting: bool) {
 fn take() -> Option<u16> {
     let me = Task::current().ok()?;
     let mut records = cluster()?.records.lock();
-    records.find(&me)?.errands.back.take()
+    records.find(&me)?.errands.take(task::now_ns())
 }

@@ -4,7 +4,7 @@
 use crate::sys::errno::EPROTO;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::wire::{self, Kind, Reader, State, Vma, Writer};
-use crate::sys::memory::{self, Pages};
+use crate::sys::memory::{self, Pages, Witness};
 use crate::sys::task::{self, Regs, SIGACTION_WORDS};
 use crate::sys::{self, Signal};
 use kernel::prelude::*;
@@ -167,10 +167,11 @@ pub(crate) fn take_vmas(body: &[u8], list: &mut KVec<Vma>) -> Result {
 }
 
 /// Sends every page with private content, then the end mark. Gives the number of pages.
-pub(crate) fn send_pages(link: &mut Link) -> Result<u64> {
+pub(crate) fn send_pages(link: &mut Link, witness: Option<&Witness>) -> Result<u64> {
     let mut pages = Pages::new()?;
     let (mut at, mut total) = (0, 0);
     while pages.collect(&mut at)? {
+        witness.map_or(Ok(()), |w| w.note(&pages))?;
         link.send_pages(&pages)?;
         total += pages.addresses().len() as u64;
         task::breathe();
@@ -204,6 +205,22 @@ pub(crate) fn take_pages(link: &mut Link, frame: Frame) -> Result<u64> {
             memory::write_forced(start, &page)?;
             i += 1;
         }
+    }
+    Ok(n as u64)
+}
+
+/// Takes the pages of a frame that has come home into this task's memory, which is still windows. Gives their number.
+pub(crate) fn deliver_pages(link: &mut Link, frame: Frame) -> Result<u64> {
+    let mut list = [0u64; wire::MAX_BATCH];
+    let (_, n) = wire::take_addresses(link.body(), &mut list).map_err(bad)?;
+    let list = list.get(..n).ok_or(EPROTO)?;
+    if frame.bulk != n * wire::PAGE {
+        return Err(EPROTO);
+    }
+    let mut page = KBox::new([0u8; wire::PAGE], GFP_KERNEL)?;
+    for addr in list {
+        link.take_bulk(&mut *page)?;
+        memory::deliver(*addr, &page)?;
     }
     Ok(n as u64)
 }

@@ -31,6 +31,9 @@ const PASSING_MS: u32 = 10;
 /// So often, as far apart, one that is just arriving is asked.
 const ARRIVING_TRIES: u32 = 500;
 
+/// So often it is tried to leave while somebody else writes to the memory.
+const UNDISTURBED_TRIES: u32 = 4;
+
 /// The fastest of so many messages tells the difference between the nodes' clocks.
 const CLOCK_SAMPLES: u32 = 4;
 
@@ -119,7 +122,7 @@ pub(crate) fn call_home(pid: i32) {
         if posted.is_ok() && request.wait().is_ok() {
             return;
         }
-        if task::signal_pending() {
+        if task::disturbed() {
             return;
         }
         // It is on its way already, here or elsewhere.
@@ -228,7 +231,7 @@ fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> O
         (None, None) => Err(Refusal::from(ENETDOWN)),
     };
     let seat = lead.map(Seat::Lead);
-    let refusal = match seat.as_ref().map_err(|r| *r).and_then(|seat| leave(to, so_far, seat)) {
+    let refusal = match seat.as_ref().map_err(|r| *r).and_then(|seat| leave_undisturbed(to, so_far, seat)) {
         Ok(deputy) => {
             request.finish(Ok(()));
             return Some(deputy);
@@ -243,7 +246,7 @@ fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> O
         return None;
     };
     // It was away and shall stay where it was: back to there.
-    let back = seat.and_then(|seat| leave(way_home.from, so_far, &seat));
+    let back = seat.and_then(|seat| leave_undisturbed(way_home.from, so_far, &seat));
     request.finish(Err(refusal));
     if back.is_err() {
         remember(way_home);
@@ -320,6 +323,22 @@ fn leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
     left
 }
 
+fn disturbed() -> Refusal {
+    Refusal::new(EAGAIN, format_args!("somebody else writes to its memory (process_vm_writev, a debugger)"))
+}
+
+/// Others that write to its memory do so now and then.
+#[inline(never)]
+fn leave_undisturbed(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
+    for _ in 1..UNDISTURBED_TRIES {
+        match leave(to, so_far, seat) {
+            Err(refusal) if refusal.errno() == EAGAIN => {}
+            done => return done,
+        }
+    }
+    leave(to, so_far, seat)
+}
+
 /// Not inlined: its stack must not lie under everything a deputy does later.
 #[inline(never)]
 fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
@@ -350,7 +369,8 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>>
 
     let begun = task::now_ns();
     let thread = Thread::capture(0, false)?;
-    let sent = image::send_vmas(&mut link).and_then(|()| thread.send(&mut link)).and_then(|()| image::send_pages(&mut link));
+    let witness = memory::Witness::new()?;
+    let sent = image::send_vmas(&mut link).and_then(|()| thread.send(&mut link)).and_then(|()| image::send_pages(&mut link, Some(&witness)));
     let pages = match sent {
         Ok(n) => n,
         Err(e) => {
@@ -383,12 +403,19 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>>
         c.remove_away(&*away);
         return Err(Refusal::from(e));
     }
+    let not_as_sent = |e| if e == EAGAIN { disturbed() } else { lost(to, e) };
     let ready = muster
         .as_ref()
         .map_or(Ok(()), |m| m.board(&away, &cookies))
         .and_then(|()| memory::hook_prepare().map_err(|e| lost(to, e)))
+        .and_then(|()| witness.check().map_err(not_as_sent))
         .and_then(|()| seat.ready())
-        .and_then(|()| memory::hook_all(to, false).map(|_| ()).map_err(|e| lost(to, e)));
+        .and_then(|()| match seat {
+            Seat::Lead(_) => witness.hook_all(to).map_err(not_as_sent),
+            // The leader has gone: there is no way back.
+            Seat::Follower(_) => memory::hook_all(to, false).map(|_| ()).map_err(|e| lost(to, e)),
+        });
+    drop(witness);
     if let Err(refusal) = ready {
         // The threads first: the window goes with the last one.
         drop(muster);

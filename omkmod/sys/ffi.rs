@@ -78,6 +78,7 @@ extern "C" {
     pub(super) fn om_vanish();
     pub(super) fn om_fatal_pending() -> bool;
     pub(super) fn om_signal_pending() -> bool;
+    pub(super) fn om_disturbed() -> bool;
     pub(super) fn om_now_ns() -> u64;
     pub(super) fn om_msleep(ms: c_uint);
     pub(super) fn om_traced() -> bool;
@@ -149,8 +150,15 @@ extern "C" {
     pub(super) fn om_mm_info_get(i: *mut wire::MmInfo);
     pub(super) fn om_mm_info_set(i: *const wire::MmInfo);
 
+    // witness.c
+    pub(super) fn om_witness_new() -> *mut Opaque;
+    pub(super) fn om_witness_free(w: *mut Opaque);
+    pub(super) fn om_witness_note(w: *mut Opaque, addrs: *const u64, pages: *const *mut Opaque, n: c_uint) -> c_int;
+
     // mm.c
     pub(super) fn om_mm_used() -> u64;
+    pub(super) fn om_lock_whole(start: c_ulong, len: c_ulong);
+    pub(super) fn om_relock();
     pub(super) fn om_mm_attach(guest: bool) -> c_int;
     pub(super) fn om_mm_detach();
     pub(super) fn om_mm_fork_prepare() -> *mut Opaque;
@@ -161,12 +169,15 @@ extern "C" {
     pub(super) fn om_set_blank(start: c_ulong, end: c_ulong);
     pub(super) fn om_store_has(addr: c_ulong) -> bool;
     pub(super) fn om_forget_range(start: c_ulong, end: c_ulong, contents: bool);
-    pub(super) fn om_hook_all(node: c_int, alone: bool) -> c_int;
+    pub(super) fn om_hook_all(node: c_int, alone: bool, w: *mut Opaque) -> c_int;
+    pub(super) fn om_hook_check(w: *mut Opaque) -> c_int;
     pub(super) fn om_hook_twins(start: c_ulong, end: c_ulong) -> c_int;
     pub(super) fn om_mark_file(start: c_ulong, len: c_ulong) -> c_int;
     pub(super) fn om_hook_range(start: c_ulong, end: c_ulong) -> c_int;
     pub(super) fn om_range_hooked(start: c_ulong, end: c_ulong) -> bool;
     pub(super) fn om_unhook_all();
+    pub(super) fn om_receiving(begins: bool);
+    pub(super) fn om_deliver(addr: c_ulong, data: *const u8) -> c_int;
     pub(super) fn om_window_collect(
         blank_start: c_ulong,
         blank_end: c_ulong,

@@ -149,13 +149,75 @@ pub(crate) fn hook_prepare() -> Result {
 /// memory that others have mapped elsewhere is left out, and the answer is false.
 pub(crate) fn hook_all(node: u16, alone: bool) -> Result<bool> {
     // SAFETY: no preconditions; takes the mmap lock.
-    Ok(count(unsafe { ffi::om_hook_all(c_int::from(node), alone) })? != 0)
+    Ok(count(unsafe { ffi::om_hook_all(c_int::from(node), alone, core::ptr::null_mut()) })? != 0)
+}
+
+/// Knows what was sent, and whether somebody has changed it since.
+pub(crate) struct Witness(NonNull<ffi::Opaque>);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        // SAFETY: ours.
+        unsafe { ffi::om_witness_free(self.0.as_ptr()) };
+    }
+}
+
+impl Witness {
+    /// Of nothing yet.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: no preconditions; null when there is no memory.
+        NonNull::new(unsafe { ffi::om_witness_new() }).map(Witness).ok_or(ENOMEM)
+    }
+
+    /// These pages are about to be sent.
+    pub(crate) fn note(&self, pages: &Pages) -> Result {
+        let (raw, n) = pages.raw();
+        // SAFETY: as many addresses as counted page references.
+        to_result(unsafe { ffi::om_witness_note(self.0.as_ptr(), pages.addresses().as_ptr(), raw, n) })
+    }
+
+    /// Is all as it was sent? EAGAIN: no.
+    pub(crate) fn check(&self) -> Result {
+        // SAFETY: a witness that lives; takes the mmap lock.
+        to_result(unsafe { ffi::om_hook_check(self.0.as_ptr()) })
+    }
+
+    /// As [`hook_all`], if all is as it was sent; EAGAIN if not.
+    pub(crate) fn hook_all(&self, node: u16) -> Result {
+        // SAFETY: a witness that lives; takes the mmap lock.
+        count(unsafe { ffi::om_hook_all(c_int::from(node), false, self.0.as_ptr()) }).map(|_| ())
+    }
+}
+
+/// A range that was locked for when it is touched is locked for good; nothing is touched.
+pub(crate) fn lock_whole(start: u64, len: u64) {
+    // SAFETY: no preconditions; takes the mmap lock.
+    unsafe { ffi::om_lock_whole(start as c_ulong, len as c_ulong) };
+}
+
+/// Home again: locked memory is all there.
+pub(crate) fn relock() {
+    // SAFETY: no preconditions; takes the mmap lock.
+    unsafe { ffi::om_relock() };
 }
 
 /// Every mapping becomes its own again.
 pub(crate) fn unhook_all() {
     // SAFETY: no preconditions; takes the mmap lock.
     unsafe { ffi::om_unhook_all() };
+}
+
+/// Home: the memory begins to come back; until [`unhook_all`] others wait to see it. `begins` false: it could not be
+/// received, and all mappings are windows as before.
+pub(crate) fn receiving(begins: bool) {
+    // SAFETY: no preconditions; takes the mmap lock.
+    unsafe { ffi::om_receiving(begins) };
+}
+
+/// While [`receiving`]: this page has come.
+pub(crate) fn deliver(addr: u64, page: &[u8; wire::PAGE]) -> Result {
+    // SAFETY: `page` has a page of bytes; a bad address is an error.
+    to_result(unsafe { ffi::om_deliver(addr as c_ulong, page.as_ptr()) })
 }
 
 /// Guest: keeps this range apart from its neighbours, to be hooked later.

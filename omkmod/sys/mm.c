@@ -56,6 +56,7 @@ struct om_mm {
 	bool guest;
 	int pid;			/* of the process whose address space it is */
 	bool hooked;
+	bool receiving;			/* home: its memory is coming back, and nobody else shall see half of it */
 	unsigned long blank_start, blank_end;	/* home: content of these does not matter to the call */
 	unsigned long args_start, args_len;	/* home's copy of arguments and environment, for ps */
 	char *args;
@@ -566,6 +567,15 @@ static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long ad
 	return 0;
 }
 
+/*
+ * Shall a reader of another process' memory give up waiting? For a signal; a deputy also when its own process is to move, for
+ * the other one may be waiting for it. Anybody else who is to move waits: his turn comes.
+ */
+bool om_disturbed(void)
+{
+	return om_role_kind(current, NULL) == OM_DEPUTY ? signal_pending(current) : task_sigpending(current);
+}
+
 vm_fault_t om_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -582,7 +592,7 @@ vm_fault_t om_fault(struct vm_fault *vmf)
 		 * process home; they cannot speak on its link.
 		 */
 		if (m->guest || !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) || vmf->flags & FAULT_FLAG_RETRY_NOWAIT ||
-		    (vmf->flags & FAULT_FLAG_TRIED && signal_pending(current)))
+		    (vmf->flags & FAULT_FLAG_TRIED && om_disturbed()))
 			return VM_FAULT_SIGBUS;
 		release_fault_lock(vmf);
 		om_rust_call_home(m->pid);
@@ -593,6 +603,8 @@ vm_fault_t om_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 
 	entry = store_get(m, addr);
+	if (m->receiving && !entry)
+		return VM_FAULT_SIGBUS;
 	if (!entry && addr >= m->blank_start && addr < m->blank_end) {
 		if (om_store(addr, NULL, false))
 			return VM_FAULT_SIGBUS;
@@ -793,6 +805,17 @@ int om_hook_prepare(void)
 	return ret;
 }
 
+/* Home: is all as it was sent? -EAGAIN: no. */
+int om_hook_check(struct om_witness *w)
+{
+	int ret;
+
+	mmap_write_lock(current->mm);
+	ret = om_witness_ask(w);
+	mmap_write_unlock(current->mm);
+	return ret;
+}
+
 /* And its object. 1: it cannot be one. */
 static int prepare_hook(struct om_mm *m, struct vm_area_struct *vma, int node, bool alone, bool objects)
 {
@@ -825,8 +848,9 @@ static void hook_vma(struct vm_area_struct *vma)
  * Home: every VMA becomes a window, and its pages go; those of shared memory stay with their file. All memory that this
  * needs is taken first, so that a failure changes nothing. 1: all, 0: not all. Order inside: pages out while vm_ops are still the old ones (huge
  * pages need that), then ops and bit together. `alone`: what others share who are not where this process is, is left as it is.
+ * With a witness, only if all is as it was sent: else -EAGAIN.
  */
-int om_hook_all(int node, bool alone)
+int om_hook_all(int node, bool alone, struct om_witness *w)
 {
 	struct mm_struct *mm = current->mm;
 	struct om_mm *m = om_mm_find(mm);
@@ -863,6 +887,9 @@ int om_hook_all(int node, bool alone)
 				goto out;
 		}
 	}
+	ret = w ? om_witness_ask(w) : 0;
+	if (ret)
+		goto out;
 	{
 		VMA_ITERATOR(vmi, mm, 0);
 		for_each_vma(vmi, vma)
@@ -967,6 +994,64 @@ bool om_range_hooked(unsigned long start, unsigned long end)
 	return hooked;
 }
 
+/* What is mapped through windows goes. The caller holds mmap_lock for writing. */
+static void zap_windows(struct mm_struct *mm)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	for_each_vma(vmi, vma)
+		if (om_mm_is_ours(vma))
+			zap_page_range_single(vma, vma->vm_start, vma->vm_end - vma->vm_start, NULL);
+}
+
+/*
+ * Home: no call is under way any more, and the memory comes back, page by page: see om_deliver(). All mappings stay windows
+ * until the last one is there, so that others who want to see the memory wait. Ends with om_unhook_all(); or, with
+ * `begins` false, because it cannot be received.
+ */
+void om_receiving(bool begins)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+
+	if (!m)
+		return;
+	mmap_write_lock(m->mm);
+	zap_windows(m->mm);
+	m->receiving = begins;
+	mmap_write_unlock(m->mm);
+	store_clear(m);
+}
+
+/* A page that has come home becomes the process' own, whatever its protection says. */
+int om_deliver(unsigned long addr, const u8 *data)
+{
+	struct mm_struct *mm = current->mm;
+	struct om_mm *m = om_mm_find(mm);
+	struct page *page;
+	int locked = 1;
+	long n;
+	int ret = om_store(addr, data, false);
+
+	if (ret)
+		return ret;
+	mmap_read_lock(mm);
+	if (!vma_lookup(mm, addr)) {
+		/* The stack has grown while it was away: it grows here by being touched. */
+		mmap_read_unlock(mm);
+		ret = copy_to_user((void __user *)addr, data, PAGE_SIZE) ? -EFAULT : 0;
+		store_erase(m, addr);
+		return ret;
+	}
+	n = get_user_pages_remote(mm, addr, 1, FOLL_WRITE | FOLL_FORCE, &page, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	if (n == 1)
+		put_page(page);
+	store_erase(m, addr);
+	return n == 1 ? 0 : n < 0 ? n : -EFAULT;
+}
+
 void om_unhook_all(void)
 {
 	struct om_mm *m = om_mm_find(current->mm);
@@ -975,20 +1060,66 @@ void om_unhook_all(void)
 		return;
 	mmap_write_lock(m->mm);
 	unhook_locked(m);
+	m->receiving = false;
 	mmap_write_unlock(m->mm);
 	store_clear(m);
 }
 
+/* Is there private content at addr? *skip: how far nothing is, in bytes. */
 static bool page_wanted(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
-			unsigned long *skip);
-
-static bool in_page_table(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr)
+			unsigned long *skip)
 {
-	unsigned long skip;
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd, pmdv;
+	pte_t *pte, ptev;
+
+	*skip = PAGE_SIZE;
+	if (pgd_none(*pgd) || pgd_bad(*pgd)) {
+		*skip = PGDIR_SIZE - (addr & ~PGDIR_MASK);
+		return false;
+	}
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d) || p4d_bad(*p4d)) {
+		*skip = P4D_SIZE - (addr & ~P4D_MASK);
+		return false;
+	}
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud) || pud_bad(*pud)) {
+		*skip = PUD_SIZE - (addr & ~PUD_MASK);
+		return false;
+	}
+	pmd = pmd_offset(pud, addr);
+	pmdv = pmdp_get_lockless(pmd);
+	if (pmd_none(pmdv)) {
+		*skip = PMD_SIZE - (addr & ~PMD_MASK);
+		return false;
+	}
+	if (pmd_trans_huge(pmdv) || !pmd_present(pmdv))
+		return !vma->vm_file;
+	if (pmd_bad(pmdv))
+		return false;
+	pte = (pte_t *)pmd_page_vaddr(pmdv) + pte_index(addr);
+	ptev = ptep_get(pte);
+	if (pte_none(ptev))
+		return false;
+	if (!pte_present(ptev))
+		return true;		/* swapped out, or on its way between nodes */
+	if (is_zero_pfn(pte_pfn(ptev)))
+		return false;
+	if (!vma->vm_file)
+		return true;
+	return pfn_valid(pte_pfn(ptev)) && PageAnon(pfn_to_page(pte_pfn(ptev)));
+}
+
+/* The same, for callers that hold nothing but mmap_lock. */
+bool om_page_wanted(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr, unsigned long *skip)
+{
 	bool there;
 
 	rcu_read_lock();
-	there = page_wanted(mm, vma, addr, &skip);
+	there = page_wanted(mm, vma, addr, skip);
 	rcu_read_unlock();
 	return there;
 }
@@ -1028,7 +1159,7 @@ int om_window_collect(unsigned long blank_start, unsigned long blank_end,
 		mmap_write_lock(mm);
 		for (entry = xa_find(&m->store, &index, ULONG_MAX, XA_PRESENT); entry && n < COLLECT_BATCH;
 		     entry = xa_find_after(&m->store, &index, ULONG_MAX, XA_PRESENT)) {
-			unsigned long addr = index << PAGE_SHIFT;
+			unsigned long addr = index << PAGE_SHIFT, skip;
 			struct vm_area_struct *vma = find_vma(mm, addr);
 			struct page *now = NULL, *before;
 			bool shared;
@@ -1041,7 +1172,7 @@ int om_window_collect(unsigned long blank_start, unsigned long blank_end,
 				vma_start_write(vma);
 			/* Not mapped: not touched. But a page that was written may be in swap or on its way between nodes. */
 			if (vma && !xa_is_value(entry) && !get_user_pages_fast_only(addr, 1, 0, &now) &&
-			    (!in_page_table(mm, vma, addr) ||
+			    (!om_page_wanted(mm, vma, addr, &skip) ||
 			     get_user_pages_remote(mm, addr, 1, FOLL_FORCE, &now, NULL) != 1))
 				now = NULL;
 			if (now && (now != entry || shared) && folio_maybe_dma_pinned(page_folio(now))) {
@@ -1111,7 +1242,8 @@ bool om_vma_next(unsigned long addr, struct om_vma *out)
 			    (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
 			    (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
 		out->flags = (vma->vm_file ? 1 : 0) | (vma->vm_flags & VM_GROWSDOWN ? 2 : 0) |
-			     (vma->vm_flags & VM_DONTCOPY ? 4 : 0) | (vma->vm_flags & VM_WIPEONFORK ? 8 : 0);
+			     (vma->vm_flags & VM_DONTCOPY ? 4 : 0) | (vma->vm_flags & VM_WIPEONFORK ? 8 : 0) |
+			     (vma->vm_flags & VM_LOCKED ? 256 : 0) | (vma->vm_flags & VM_LOCKONFAULT ? 512 : 0);
 		out->offset = vma->vm_file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
 		out->object = out->size = 0;
 		if (om_share_away(vma, &out->object, &out->size))
@@ -1121,54 +1253,6 @@ bool om_vma_next(unsigned long addr, struct om_vma *out)
 	}
 	mmap_read_unlock(mm);
 	return found;
-}
-
-/* Is there private content at addr? *skip: how far nothing is, in bytes. */
-static bool page_wanted(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
-			unsigned long *skip)
-{
-	pgd_t *pgd = pgd_offset(mm, addr);
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t *pmd, pmdv;
-	pte_t *pte, ptev;
-
-	*skip = PAGE_SIZE;
-	if (pgd_none(*pgd) || pgd_bad(*pgd)) {
-		*skip = PGDIR_SIZE - (addr & ~PGDIR_MASK);
-		return false;
-	}
-	p4d = p4d_offset(pgd, addr);
-	if (p4d_none(*p4d) || p4d_bad(*p4d)) {
-		*skip = P4D_SIZE - (addr & ~P4D_MASK);
-		return false;
-	}
-	pud = pud_offset(p4d, addr);
-	if (pud_none(*pud) || pud_bad(*pud)) {
-		*skip = PUD_SIZE - (addr & ~PUD_MASK);
-		return false;
-	}
-	pmd = pmd_offset(pud, addr);
-	pmdv = pmdp_get_lockless(pmd);
-	if (pmd_none(pmdv)) {
-		*skip = PMD_SIZE - (addr & ~PMD_MASK);
-		return false;
-	}
-	if (pmd_trans_huge(pmdv) || !pmd_present(pmdv))
-		return !vma->vm_file;
-	if (pmd_bad(pmdv))
-		return false;
-	pte = (pte_t *)pmd_page_vaddr(pmdv) + pte_index(addr);
-	ptev = ptep_get(pte);
-	if (pte_none(ptev))
-		return false;
-	if (!pte_present(ptev))
-		return true;		/* swapped out, or on its way between nodes */
-	if (is_zero_pfn(pte_pfn(ptev)))
-		return false;
-	if (!vma->vm_file)
-		return true;
-	return pfn_valid(pte_pfn(ptev)) && PageAnon(pfn_to_page(pte_pfn(ptev)));
 }
 
 /*
@@ -1199,9 +1283,7 @@ int om_collect_pages(unsigned long *addr, unsigned long end, unsigned int max, u
 			*addr = vma->vm_end;
 			continue;
 		}
-		rcu_read_lock();
-		wanted = page_wanted(mm, vma, *addr, &skip);
-		rcu_read_unlock();
+		wanted = om_page_wanted(mm, vma, *addr, &skip);
 		/* The file at home still says the same, or says it better. */
 		clean = m && om_mm_is_ours(vma) ? xa_load(&m->clean, *addr >> PAGE_SHIFT) : NULL;
 		if (wanted && clean && !(vma->vm_flags & VM_WRITE))
@@ -1322,6 +1404,52 @@ int om_file_page(unsigned long addr, u8 *out)
 		ret = om_share_read(file, file->f_mapping, pos >> PAGE_SHIFT, out);
 	fput(file);
 	return ret;
+}
+
+/* Home, after locking a range for when it is touched: it is locked for good. Nothing is touched. */
+void om_lock_whole(unsigned long start, unsigned long len)
+{
+	unsigned long end = PAGE_ALIGN(start + len);
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, start);
+
+	start &= PAGE_MASK;
+	mmap_write_lock(mm);
+	for_each_vma_range(vmi, vma, end) {
+		/* One that reaches further has merged with memory that was locked the other way. */
+		if (!(vma->vm_flags & VM_LOCKED) || vma->vm_start < start || vma->vm_end > end)
+			continue;
+		vma_start_write(vma);
+		vm_flags_clear(vma, VM_LOCKONFAULT);
+	}
+	mmap_write_unlock(mm);
+}
+
+/* Home again: locked memory is all there, also what never had content of its own. */
+void om_relock(void)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long start, end = 0;
+	struct vm_area_struct *vma;
+
+	for (;;) {
+		VMA_ITERATOR(vmi, mm, end);
+
+		start = end;
+		mmap_read_lock(mm);
+		for_each_vma(vmi, vma)
+			if ((vma->vm_flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED && !om_mm_is_ours(vma)) {
+				start = vma->vm_start;
+				end = vma->vm_end;
+				break;
+			}
+		mmap_read_unlock(mm);
+		if (start == end || fatal_signal_pending(current))
+			return;
+		om_syscall(__NR_mlock, start, end - start, 0, 0, 0, 0);
+		cond_resched();
+	}
 }
 
 /* Pages of private memory in use here or in swap. */

@@ -13,5 +13,11 @@ struct om_vma {
 #define OM_VM_FLAG (1ul << 61)
 
 void om_mm_exit(void);
+bool om_page_wanted(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr, unsigned long *skip);
+
+/* witness.c */
+struct om_witness;
+int om_witness_ask(struct om_witness *w);
+u64 om_hash(const void *data, size_t len);
 
 #endif

@@ -734,6 +734,12 @@ pub(crate) fn signal_pending() -> bool {
     unsafe { ffi::om_signal_pending() }
 }
 
+/// Shall a task that waits to see another process' memory give up?
+pub(crate) fn disturbed() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_disturbed() }
+}
+
 /// Is a debugger attached?
 pub(crate) fn traced() -> bool {
     // SAFETY: no preconditions.

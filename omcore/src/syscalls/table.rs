@@ -45,8 +45,8 @@ const CPU_TIME: &str = "Home adds the CPU time that the guest used.";
 const ANSWERED: &str = "Answered at the guest: home sent it with the process.";
 const ASKED: &str = "Asked at home each time: it may change there.";
 const FUTEX: &str = "All who share the memory are on one node.";
-const LOCKS: &str = "Locked memory belongs to the node that locked it.";
-const NUMA: &str = "NUMA placement is about the memory of one node.";
+const LOCKS: &str = "Home counts it and looks at the limit; the guest's node locks it, as far as its own limit allows.";
+const NUMA: &str = "For the memory at home, when it is there; at the guest nothing is placed.";
 const PKEYS: &str = "Protection keys are processor state and mapping state at once.";
 // These calls take a temporary mask and leave the old one in `saved_sigmask`, with TIF_RESTORE_SIGMASK set, when they are
 // interrupted; they answer ERESTARTNOHAND (epoll: EINTR). The deputy then takes the signal under the temporary mask. If it
@@ -248,9 +248,9 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     146 sched_get_priority_max Forwarded [];
     147 sched_get_priority_min Forwarded [];
     148 sched_rr_get_interval Forwarded [1 OutFixed(TIMESPEC)];
-    149 mlock Home [] LOCKS;
+    149 mlock Memory [] LOCKS;
     150 munlock Memory [];
-    151 mlockall Home [] LOCKS;
+    151 mlockall Home [] "What is locked now or later belongs to the node that locks it.";
     152 munlockall Memory [];
     153 vhangup Forwarded [];
     154 modify_ldt Home [] "Processor state.";
@@ -340,9 +340,9 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     234 tgkill Forwarded [] SELF_SIGNAL;
     235 utimes Forwarded [0 InStr, 1 InFixed(2 * TIMEVAL)];
     236 vserver Forwarded [] UNBUILT;
-    237 mbind Home [] NUMA;
-    238 set_mempolicy Home [] NUMA;
-    239 get_mempolicy Forwarded [];
+    237 mbind Forwarded [] NUMA;
+    238 set_mempolicy Forwarded [] NUMA;
+    239 get_mempolicy Forwarded [] NUMA;
     240 mq_open Forwarded [0 InStr, 3 InFixed(MQ_ATTR)];
     241 mq_unlink Forwarded [0 InStr];
     242 mq_timedsend Forwarded [1 InBuf { len_arg: 2 }, 4 InFixed(TIMESPEC)];
@@ -359,7 +359,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     253 inotify_init Forwarded [];
     254 inotify_add_watch Forwarded [1 InStr];
     255 inotify_rm_watch Forwarded [];
-    256 migrate_pages Home [] NUMA;
+    256 migrate_pages Forwarded [] NUMA;
     257 openat Forwarded [1 InStr];
     258 mkdirat Forwarded [1 InStr];
     259 mknodat Forwarded [1 InStr];
@@ -386,7 +386,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     276 tee Forwarded [];
     277 sync_file_range Forwarded [];
     278 vmsplice Home [] "A pipe keeps user pages after the call.";
-    279 move_pages Home [] NUMA;
+    279 move_pages Home [] "It tells of every single page where it is.";
     280 utimensat Forwarded [1 InStr, 2 InFixed(2 * TIMESPEC)];
     281 epoll_pwait Forwarded [1 OutArrayRet { count_arg: 2, size: EPOLL_EVENT }, 4 InFixed(SIGSET)] SAVED_MASK;
     282 signalfd Forwarded [1 InBuf { len_arg: 2 }];
@@ -432,7 +432,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     322 execveat Exec [1 InStr];
     323 userfaultfd Home [] "Watches the faults of one address space.";
     324 membarrier Local [] "Memory: registrations, which mark the address space.";
-    325 mlock2 Home [] LOCKS;
+    325 mlock2 Memory [] LOCKS;
     326 copy_file_range Forwarded [1 InOutFixed(8), 3 InOutFixed(8)];
     327 preadv2 Forwarded [1 OutIov { count_arg: 2 }];
     328 pwritev2 Forwarded [1 InIov { count_arg: 2 }];
@@ -471,7 +471,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     447 memfd_secret Forwarded [] "Its mapping is shared and comes home.";
     448 process_mrelease Forwarded [];
     449 futex_waitv Local [] FUTEX;
-    450 set_mempolicy_home_node Home [] NUMA;
+    450 set_mempolicy_home_node Forwarded [] NUMA;
     451 cachestat Forwarded [1 InFixed(16), 2 OutFixed(40)];
     452 fchmodat2 Forwarded [1 InStr];
     453 map_shadow_stack Home [] "Processor state.";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* memory: mlock, munlock and their limit; locked memory keeps its contents */
+/* memory: mlock, mlock2, munlock and their limit; locked memory is there, and keeps its contents */
 #include "feature.h"
 #include <sys/mman.h>
 
@@ -19,6 +19,14 @@ static long locked(void)
 	return kilobytes;
 }
 
+static int resident(char *at)
+{
+	unsigned char there;
+
+	CHECK(mincore(at, PAGE, &there) == 0);
+	return there & 1;
+}
+
 int main(int argc, char **argv)
 {
 	begin(argc, argv);
@@ -34,6 +42,17 @@ int main(int argc, char **argv)
 		CHECK(munlock(memory, 2 * PAGE) == 0 && locked() == 16);
 		point();
 		CHECK(munlock(memory, PAGES * PAGE) == 0 && locked() == 0 && is_filled(memory, PAGES * PAGE, run.round));
+		/* What has never been touched is there when it is locked, unless that is to wait. */
+		CHECK(munmap(memory + 4 * PAGE, 4 * PAGE) == 0);
+		CHECK(mlock(memory, PAGES * PAGE) == -1 && errno == ENOMEM && munlock(memory, 4 * PAGE) == 0);
+		CHECK(mmap(memory + 4 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			   0) == memory + 4 * PAGE);
+		CHECK(mlock2(memory + 4 * PAGE, PAGE, 0) == 0 && mlock2(memory + 6 * PAGE, PAGE, MLOCK_ONFAULT) == 0);
+		CHECK(mlock2(memory, PAGE, 8) == -1 && errno == EINVAL && locked() == 8);
+		CHECK(resident(memory + 4 * PAGE) && !resident(memory + 6 * PAGE));
+		point();
+		CHECK(locked() == 8 && memory[4 * PAGE] == 0 && memory[6 * PAGE] == 0);
+		CHECK(munlock(memory + 4 * PAGE, 4 * PAGE) == 0 && locked() == 0);
 	} while (again());
 	return pass();
 }

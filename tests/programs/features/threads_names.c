@@ -23,6 +23,18 @@ static void *live(void *argument)
 	return NULL;
 }
 
+static int listed(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	int found = 0;
+
+	CHECK(tasks);
+	for (struct dirent *entry; (entry = readdir(tasks));)
+		found += entry->d_name[0] != '.';
+	CHECK(closedir(tasks) == 0);
+	return found;
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t threads[THREADS];
@@ -39,13 +51,8 @@ int main(int argc, char **argv)
 		for (int i = 0; i < THREADS; i++)
 			AWAIT(tids[i]);
 		point();
-		int listed = 0;
-		DIR *tasks = opendir("/proc/self/task");
-
-		CHECK(tasks);
-		for (struct dirent *entry; (entry = readdir(tasks));)
-			listed += entry->d_name[0] != '.';
-		CHECK(closedir(tasks) == 0 && listed == THREADS + 1);
+		/* One that has been joined may still be ending. */
+		AWAIT(listed() == THREADS + 1);
 		for (int i = 0; i < THREADS; i++) {
 			snprintf(path, sizeof path, "/proc/self/task/%d/comm", tids[i]);
 			snprintf(expected, sizeof expected, "thread-%d\n", i);
