@@ -46,7 +46,7 @@ impl Deputy {
             r.finish().map_err(bad)?;
             Ok::<_, Error>(errand != 0)
         })??;
-        let mut thread: Option<Thread> = None;
+        let mut thread: Option<KBox<Thread>> = None;
         let mut pages = 0;
         let mut failed: Option<Error> = None;
         // This deputy receives the memory.

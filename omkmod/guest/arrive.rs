@@ -91,7 +91,7 @@ fn step<T>(what: &str, r: Result<T>) -> core::result::Result<T, Refusal> {
 }
 
 /// Everything up to the end mark, into this task.
-fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(Thread, KVec<Vma>), Refusal> {
+fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(KBox<Thread>, KVec<Vma>), Refusal> {
     vessel::rebirth(&profile.mm).map_err(|e| {
         if e == ENOEXEC {
             Refusal::new(e, format_args!("it runs another kernel build (its vDSO differs from home's)"))
@@ -142,7 +142,7 @@ fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(Thread, 
         lock(v);
     }
     memory::set_info(&profile.mm);
-    let thread: Thread = thread.ok_or_else(|| Refusal::from(EPROTO))?;
+    let thread: KBox<Thread> = thread.ok_or_else(|| Refusal::from(EPROTO))?;
     Ok((thread, list))
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn is_restart(ax: i64) -> bool {
     matches!(ax, ERESTARTSYS | ERESTARTNOINTR | ERESTARTNOHAND | ERESTART_RESTARTBLOCK)
 }
 
-/// Everything of a thread but its memory.
+/// Everything of a thread but its memory. Always in a box: it would take too much of a stack.
 pub(crate) struct Thread {
     pub(crate) state: State,
     pub(crate) regs: Regs,
@@ -31,14 +31,15 @@ pub(crate) struct Thread {
 
 impl Thread {
     /// Of the current task. `signals`: take the queued ones along (they leave this task).
-    pub(crate) fn capture(calls: u64, signals: bool) -> Result<Thread> {
-        let mut t = Thread {
+    #[inline(never)]
+    pub(crate) fn capture(calls: u64, signals: bool) -> Result<KBox<Thread>> {
+        let mut t = KBox::new(Thread {
             state: task::state(),
             regs: task::regs(),
             sigactions: KBox::new([0; SIGACTION_WORDS], GFP_KERNEL)?,
             signals: KVec::new(),
             xstate: KVec::from_elem(0, task::xstate_size(), GFP_KERNEL)?,
-        };
+        }, GFP_KERNEL)?;
         task::sigactions(&mut t.sigactions);
         task::xstate(&mut t.xstate)?;
         if signals {
@@ -81,7 +82,8 @@ impl Thread {
     }
 
     /// Takes it from the link's present frame.
-    pub(crate) fn take(body: &[u8]) -> Result<Thread> {
+    #[inline(never)]
+    pub(crate) fn take(body: &[u8]) -> Result<KBox<Thread>> {
         let mut r = Reader::new(body);
         let state = State::take(&mut r).map_err(bad)?;
         let mut regs = [0; wire::NREGS];
@@ -107,7 +109,7 @@ impl Thread {
         let mut xstate = KVec::new();
         xstate.extend_from_slice(r.bytes(state.xstate_len as usize).map_err(bad)?, GFP_KERNEL)?;
         r.finish().map_err(bad)?;
-        Ok(Thread { state, regs, sigactions, signals, xstate })
+        Ok(KBox::new(Thread { state, regs, sigactions, signals, xstate }, GFP_KERNEL)?)
     }
 
     /// Becomes this task's own, but for signals and their table.

@@ -12,6 +12,7 @@ pub mod moves;
 pub mod programs;
 pub mod refusals;
 pub mod security;
+pub mod sharing;
 pub mod signals;
 
 /// All of them, those on the shared cluster first.
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Scenario> {
         refusals::all,
         groups::all,
         groups::travelling,
+        sharing::all,
         security::all,
         failures::all,
     ] {
