@@ -618,12 +618,59 @@ pub fn pieces(bytes: &[u8], mut take: impl FnMut(u64, &[u8]) -> bool) -> Result<
     let mut r = Reader::new(bytes);
     while r.remaining() > 0 {
         let addr = r.u64()?;
-        let len = r.u32()? as usize;
-        if !take(addr, r.bytes(len)?) {
+        let len = r.u32()?;
+        let body = r.bytes((len & !SCATTERED) as usize)?;
+        let more = if len & SCATTERED == 0 { take(addr, body) } else { gather(addr, body, &mut take)? };
+        if !more {
             break;
         }
     }
     Ok(())
+}
+
+/// In the length of a piece: it begins with a mask of [`MASK`] bytes, a bit for each byte of a page, lowest first,
+/// and has only the bytes whose bits are set.
+pub const SCATTERED: u32 = 1 << 31;
+/// Bytes of the mask of a page.
+pub const MASK: usize = PAGE / 8;
+
+/// The bytes in which a page differs, as the body of a [`SCATTERED`] piece in `out` ([`MASK`] + [`PAGE`] bytes).
+/// Its length: less than 13 for each byte, which is what changes that lie apart take otherwise.
+pub fn scatter(old: &[u8], new: &[u8], out: &mut [u8]) -> Option<usize> {
+    let (mask, bytes) = out.split_at_mut_checked(MASK)?;
+    mask.fill(0);
+    let mut n = 0;
+    for (i, (a, b)) in old.iter().zip(new).enumerate() {
+        if a != b {
+            *mask.get_mut(i / 8)? |= 1 << (i % 8);
+            *bytes.get_mut(n)? = *b;
+            n += 1;
+        }
+    }
+    Some(MASK + n)
+}
+
+/// Gives out what [`scatter`] has put together, neighbours in one.
+fn gather(addr: u64, body: &[u8], mut take: impl FnMut(u64, &[u8]) -> bool) -> Result<bool, WireError> {
+    let (mask, mut bytes) = body.split_at_checked(MASK).ok_or(WireError::BadLength)?;
+    let is_set = |i: usize| mask.get(i / 8).is_some_and(|m| m & (1 << (i % 8)) != 0);
+    let mut i = 0;
+    while i < PAGE {
+        let start = i;
+        while i < PAGE && is_set(i) {
+            i += 1;
+        }
+        if i == start {
+            i += 1;
+            continue;
+        }
+        let (piece, rest) = bytes.split_at_checked(i - start).ok_or(WireError::BadLength)?;
+        bytes = rest;
+        if !take(addr.wrapping_add(start as u64), piece) {
+            return Ok(false);
+        }
+    }
+    if bytes.is_empty() { Ok(true) } else { Err(WireError::BadLength) }
 }
 
 /// Appends the pieces in which `new` differs from `old` (same length) to `out` through `emit(address, bytes)`.
@@ -701,6 +748,33 @@ mod tests {
             true
         }));
         assert_eq!(seen, [(0x1003, 1), (0x1005, 2), (0x103f, 3)]);
+    }
+
+    #[test]
+    fn scattered_changes_come_as_they_are() {
+        let old = [7u8; PAGE];
+        let mut new = old;
+        for i in (0..PAGE).filter(|i| i % 3 == 1 || *i > 4000) {
+            new[i] = i as u8 | 128;
+        }
+        let mut body = [0u8; 12 + MASK + PAGE];
+        let n = scatter(&old, &new, &mut body[12..]).unwrap();
+        body[..8].copy_from_slice(&0x5000u64.to_le_bytes());
+        body[8..12].copy_from_slice(&(n as u32 | SCATTERED).to_le_bytes());
+        let mut found = old;
+        let mut written = 0;
+        let ok = pieces(&body[..12 + n], |at, bytes| {
+            let at = (at - 0x5000) as usize;
+            found[at..at + bytes.len()].copy_from_slice(bytes);
+            written += bytes.len();
+            true
+        });
+        assert_eq!((ok, found == new, written), (Ok(()), true, n - MASK));
+        // A byte too few, a byte too many, no mask.
+        for (len, given) in [(n - 1, n - 1), (n + 1, n + 1), (100, 100)] {
+            body[8..12].copy_from_slice(&(len as u32 | SCATTERED).to_le_bytes());
+            assert!(pieces(&body[..12 + given], |_, _| true).is_err());
+        }
     }
 
     #[test]

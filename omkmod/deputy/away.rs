@@ -83,8 +83,13 @@ impl Window {
 
 /// Appends a piece of changed memory as it stands in a reply.
 pub(super) fn put_piece(out: &mut Bytes, at: u64, bytes: &[u8]) -> Result {
+    put_piece_as(out, at, bytes.len() as u32, bytes)
+}
+
+/// The same, with what its length says of its form.
+pub(super) fn put_piece_as(out: &mut Bytes, at: u64, len: u32, bytes: &[u8]) -> Result {
     out.extend_from_slice(&at.to_le_bytes(), GFP_KERNEL)?;
-    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes(), GFP_KERNEL)?;
+    out.extend_from_slice(&len.to_le_bytes(), GFP_KERNEL)?;
     Ok(out.extend_from_slice(bytes, GFP_KERNEL)?)
 }
 

@@ -124,11 +124,25 @@ impl Deputy {
 
     /// Appends a piece of changed memory; what is full is sent ahead.
     fn put_change(&self, out: &mut Bytes, at: u64, bytes: &[u8]) -> Result {
-        if out.len() + bytes.len() + 12 > wire::CHANGES {
+        self.make_room(out, bytes.len())?;
+        away::put_piece(out, at, bytes)
+    }
+
+    fn make_room(&self, out: &mut Bytes, len: usize) -> Result {
+        if out.len() + len + 12 > wire::CHANGES {
             self.link.with(|l| l.send(Kind::Changes, &[&*out]))??;
             sys::clear(out);
         }
-        away::put_piece(out, at, bytes)
+        Ok(())
+    }
+
+    /// The same for a page with many small changes. Never the page as it is: bytes that did not change here may have changed
+    /// at the guest, by its other threads.
+    fn put_scattered(&self, out: &mut Bytes, at: u64, (old, new): (&[u8], &[u8]), body: &mut [u8]) -> Result {
+        let n = wire::scatter(old, new, body).ok_or(EINVAL)?;
+        let body = body.get(..n).ok_or(EINVAL)?;
+        self.make_room(out, n)?;
+        away::put_piece_as(out, at, n as u32 | wire::SCATTERED, body)
     }
 
     /// Takes apart a call frame; its pages go into the window.
@@ -278,7 +292,7 @@ impl Deputy {
     #[inline(never)]
     pub(super) fn reply(&self, call: &Call, ax: i64, flags: u64) -> Result {
         self.scratch.with(|s| {
-            let out = &mut s.reply;
+            let (out, scattered) = (&mut s.reply, s.scattered.as_mut_slice());
             sys::clear(out);
             let blank = (call.fill_start, call.fill_end);
             // With the lock, so that changes get their tickets in the order in which they were found.
@@ -286,13 +300,12 @@ impl Deputy {
             let kept = window.take();
             wire::pieces(&kept, |at, bytes| self.put_change(out, at, bytes).is_ok()).map_err(bad)?;
             memory::collect_window(blank, |addr, old, new| {
-                let mut put = |at: u64, bytes: &[u8]| self.put_change(out, at, bytes);
                 match old {
                     Some(old) => {
                         if wire::diff_len(old, new) > wire::PAGE {
-                            // Changes so scattered that the page itself is shorter.
-                            return put(addr, new);
+                            return self.put_scattered(out, addr, (old, new), scattered);
                         }
+                        let mut put = |at: u64, bytes: &[u8]| self.put_change(out, at, bytes);
                         let mut result = Ok(());
                         wire::diff(addr, old, new, |at, bytes| {
                             result = put(at, bytes);
@@ -307,7 +320,7 @@ impl Deputy {
                         if n == 0 {
                             return Ok(());
                         }
-                        put(addr, new.get(..n).ok_or(EINVAL)?)
+                        self.put_change(out, addr, new.get(..n).ok_or(EINVAL)?)
                     }
                 }
             })?;

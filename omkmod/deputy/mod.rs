@@ -56,6 +56,8 @@ pub(crate) struct Deputy {
 struct Scratch {
     reply: Bytes,
     page: KVec<u8>,
+    /// Changes of a page, and where they lie.
+    scattered: KVec<u8>,
     /// Signals sent that the guest has not confirmed, with their numbers.
     unseen: KVec<(u64, Signal)>,
 }
@@ -86,6 +88,7 @@ impl Deputy {
         let scratch = Scratch {
             reply: Bytes::with_capacity(4096, GFP_KERNEL)?,
             page: KVec::from_elem(0, wire::PAGE, GFP_KERNEL)?,
+            scattered: KVec::from_elem(0, wire::MASK + wire::PAGE, GFP_KERNEL)?,
             unseen: KVec::new(),
         };
         Ok(Arc::new(

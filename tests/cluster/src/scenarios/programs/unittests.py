@@ -1,5 +1,7 @@
 # Runs test cases of Python's own test suite and says what became of each: unittests.py NAME...
 # A name is that of a module, a class or a method, without the leading "test.".
+# What the tests print themselves goes to standard error.
+import os
 import sys
 import unittest
 
@@ -7,12 +9,12 @@ from test import support
 
 
 class Outcomes(unittest.TestResult):
-    def __init__(self):
+    def __init__(self, file):
         super().__init__()
-        self.lines = []
+        self.file = file
 
     def note(self, test, outcome):
-        self.lines.append(f"{test.id()}: {outcome}")
+        print(f"{test.id()}: {outcome}", file=self.file, flush=True)
 
     def addSuccess(self, test):
         self.note(test, "passed")
@@ -36,9 +38,10 @@ class Outcomes(unittest.TestResult):
             self.addFailure(subtest, error)
 
 
+said = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
 support.use_resources = []
 support.real_max_memuse = 0
-outcomes = Outcomes()
+outcomes = Outcomes(said)
 for name in sys.argv[1:]:
     unittest.defaultTestLoader.loadTestsFromName(f"test.{name}").run(outcomes)
-print("\n".join(sorted(outcomes.lines)))
