@@ -60,7 +60,7 @@ fn expect_all_at(program: &Program, node: NodeId) -> Result<()> {
 fn who(cluster: &Cluster) -> Result<()> {
     let home = cluster.node(1);
     let family = Program::start(home, "prefork -m 1")?;
-    let other = Program::start(home, "forker")?;
+    let other = Program::start(home, "memsum -m 1")?;
     let expected = {
         let mut all = workers(&family)?;
         all.push(family.pid());

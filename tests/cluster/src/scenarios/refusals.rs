@@ -15,7 +15,7 @@ use crate::{
 
 /// What `stays` can set up, and a word of the reason for each.
 const KINDS: [(&str, &str); 5] = [
-    ("shared", "shared"),
+    ("secret", "secret"),
     ("seccomp", "seccomp"),
     ("realtime", "real-time"),
     ("io_uring", "io_uring"),
