@@ -14,7 +14,7 @@ use crate::{
     Cluster,
 };
 
-const SCRIPTS: [(&str, &str); 8] = [
+const SCRIPTS: [(&str, &str); 9] = [
     ("bash", include_str!("programs/bash.sh")),
     ("make", include_str!("programs/make.sh")),
     ("sqlite", include_str!("programs/sqlite.sh")),
@@ -23,7 +23,15 @@ const SCRIPTS: [(&str, &str); 8] = [
     ("openssl", include_str!("programs/openssl.sh")),
     ("redis", include_str!("programs/redis.sh")),
     ("nginx", include_str!("programs/nginx.sh")),
+    ("python-tests", PYTHON_TESTS),
 ];
+
+/// Some of the tests that Python has of itself, with what became of each.
+const PYTHON_TESTS: &str = concat!(
+    "python3 - test_popen test_wait4 test_fcntl 2>errors <<'END'\n",
+    include_str!("programs/unittests.py"),
+    "END\n"
+);
 
 /// How long one run may take, on a machine that has other things to do.
 const LIFE: Duration = Duration::from_secs(180);

@@ -1,4 +1,4 @@
-# Runs test cases of Python's own test suite and says what became of each: unittests.py NAME...
+# Runs test cases of Python's own test suite and says what became of each. The arguments are their names.
 # A name is that of a module, a class or a method, without the leading "test.".
 # What the tests print themselves goes to standard error.
 import os
