@@ -196,6 +196,7 @@ fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result
     task::set_sigactions(&thread.sigactions);
     let company = Company::new()?;
     let guest = Guest::new(link, company.clone(), profile.pid, profile.own_pid, profile.own_tid, profile.comm)?;
+    guest.filtered.store(thread.state.filtered != 0, Ordering::Relaxed);
     guest.install()?;
     for v in list.iter().filter(|v| v.flags & vma_flag::FILE != 0) {
         memory::hook_range(v.start, v.end)?;
@@ -263,6 +264,7 @@ impl NewThread {
         link.expect(Kind::State)?;
         let thread = Thread::take(link.body())?;
         let guest = Guest::new(link, self.company, home_pid, self.own_pid, self.own_tid, self.comm)?;
+        guest.filtered.store(thread.state.filtered != 0, Ordering::Relaxed);
         guest.install_newborn()?;
         if let Err(e) = thread.restore() {
             let n = e.to_errno();

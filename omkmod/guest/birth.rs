@@ -157,6 +157,7 @@ struct Newborn {
     /// Where it writes its number; 0: nowhere.
     child_tid: u64,
     borrows: bool,
+    filtered: bool,
     copy: Option<ForkCopy>,
 }
 
@@ -167,6 +168,9 @@ impl Guest {
             Some(wish) => wish,
             None => return self.at_home(frame, nr, args),
         };
+        if let Some(done) = self.filter(frame) {
+            return done;
+        }
         self.listen(false);
         if let Err(e) = self.make_child(frame, &wish) {
             self.end(e);
@@ -219,6 +223,7 @@ impl Guest {
                 comm: task::comm(),
                 child_tid: if has(CLONE_CHILD_SETTID) { how.child_tid } else { 0 },
                 borrows: has(CLONE_VM) && has(CLONE_VFORK),
+                filtered: self.filtered.load(Ordering::Relaxed),
                 copy,
             };
             let made = task::give_birth(how, Half::Guest, move |exiting| born(newborn, exiting));
@@ -292,6 +297,7 @@ impl Newborn {
         let (link, home_pid) = self.place.wait()?;
         let guest = Guest::new(link, self.company, home_pid, self.own_pid, self.own_tid, self.comm)?;
         guest.borrows.store(self.borrows, Ordering::Relaxed);
+        guest.filtered.store(self.filtered, Ordering::Relaxed);
         guest.install_newborn()?;
         guest.say(Kind::Ready, &[])?;
         if self.child_tid != 0 {

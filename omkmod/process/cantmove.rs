@@ -10,7 +10,6 @@ pub(crate) const REASONS: &[&str] = &[
     "it is exiting",
     "its first thread has ended, others go on (pthread_exit in main)",
     "its address space is shared with another process (vfork or CLONE_VM)",
-    "it has a seccomp filter",
     "it is a 32-bit program",
     "it has a real-time scheduling policy",
     "it uses io_uring",
