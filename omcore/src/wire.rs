@@ -517,6 +517,8 @@ record! {
         cookie_low, cookie_high,
         /// Pid of the new task's process in home's initial namespace.
         pid,
+        /// The task's number as it sees it itself, which its parent need not do.
+        own_tid,
     }
 }
 

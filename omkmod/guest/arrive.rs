@@ -6,7 +6,7 @@ use super::Guest;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::listener::Shift;
 use crate::cluster::{cluster, Cluster};
-use crate::cluster::cradle::Place;
+use crate::cluster::cradle::{Arrival, Place};
 use crate::link::{bad, Link};
 use crate::omcore::wire::{vma_flag, Kind, Reader, Vma};
 use crate::process::image::{self, Thread};
@@ -260,7 +260,7 @@ struct NewThread {
 impl NewThread {
     #[inline(never)]
     fn move_in(self) -> Result {
-        let (mut link, home_pid) = self.place.wait()?;
+        let Arrival { mut link, pid: home_pid, .. } = self.place.wait()?;
         link.expect(Kind::State)?;
         let thread = Thread::take(link.body())?;
         let guest = Guest::new(link, self.company, home_pid, self.own_pid, self.own_tid, self.comm)?;
