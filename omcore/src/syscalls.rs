@@ -275,7 +275,7 @@ pub fn refine(nr: u32, args: [u64; 6]) -> Class {
 /// processor or a driver that would not be where the process is, and that nothing else tells (what keeps a process from
 /// leaving is looked at anyway).
 pub fn returns(nr: u32, args: [u64; 6]) -> bool {
-    let [a0, ..] = args;
+    let [a0, a1, ..] = args;
     match nr {
         // A tracer goes on tracing, counters go on counting, drivers keep what they were given.
         PTRACE | PERF_EVENT_OPEN | IOCTL | SETSOCKOPT => false,
@@ -283,6 +283,8 @@ pub fn returns(nr: u32, args: [u64; 6]) -> bool {
         ARCH_PRCTL => false,
         PRCTL => !matches!(a0 as u32, PR_SET_TSC | PR_MCE_KILL | PR_SET_SPECULATION_CTRL | PR_SCHED_CORE),
         PERSONALITY => a0 & READ_IMPLIES_EXEC == 0,
+        // A supervisor that is asked about calls looks at the memory that they point at.
+        SECCOMP => a0 as u32 != SECCOMP_SET_MODE_FILTER || a1 & SECCOMP_NEW_LISTENER == 0,
         // Unknown here, or made through the 32-bit entry.
         _ => lookup(nr).name != "unknown",
     }
@@ -377,6 +379,7 @@ const CLOCK_GETTIME: u32 = 228;
 const CLOCK_GETRES: u32 = 229;
 const GET_ROBUST_LIST: u32 = 274;
 const PERF_EVENT_OPEN: u32 = 298;
+const SECCOMP: u32 = 317;
 const MEMBARRIER: u32 = 324;
 
 const MAP_TYPE: u64 = 0xf;
@@ -385,6 +388,8 @@ const MAP_LOCKED: u64 = 0x2000;
 const MAP_HUGETLB: u64 = 0x4_0000;
 const MREMAP_DONTUNMAP: u64 = 4;
 const READ_IMPLIES_EXEC: u64 = 0x40_0000;
+const SECCOMP_SET_MODE_FILTER: u32 = 1;
+const SECCOMP_NEW_LISTENER: u64 = 8;
 const PR_SET_NAME: u32 = 15;
 const PR_GET_NAME: u32 = 16;
 const PR_SET_TSC: u32 = 26;

@@ -465,6 +465,8 @@ record! {
         signals_seen,
         /// The monotonic clock as the process saw it last, ns.
         monotonic,
+        /// 1: home has a filter for its calls (seccomp), and is asked about those made at the guest too.
+        filtered,
         /// How many signals follow.
         nsigs,
         /// How many bytes of processor state follow.
@@ -487,6 +489,8 @@ record! {
         npages,
         /// Number of this call among those of all threads of the process, from 1, given before its pages were copied.
         number,
+        /// 1: the guest makes it; home is only to say what its filter says.
+        judge,
     }
 }
 
@@ -513,6 +517,8 @@ record! {
         cookie_low, cookie_high,
         /// Pid of the new task's process in home's initial namespace.
         pid,
+        /// The task's number as it sees it itself, which its parent need not do.
+        own_tid,
     }
 }
 
@@ -536,6 +542,10 @@ pub mod reply_flag {
     pub const COME_HOME: u64 = 1;
     /// Blocked signals wait at home: when a handler returns they may come first.
     pub const SIGNALS_WAIT: u64 = 2;
+    /// The calls of this thread are filtered at home.
+    pub const FILTERED: u64 = 4;
+    /// The filter has answered: the call was not made, and is not to be made at the guest.
+    pub const SKIPPED: u64 = 8;
 }
 
 record! {

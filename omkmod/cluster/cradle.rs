@@ -19,9 +19,18 @@ pub(crate) struct Cradle {
     cookie: [u64; 2],
     home: u16,
     #[pin]
-    arrived: Mutex<Option<(Link, i32)>>,
+    arrived: Mutex<Option<Arrival>>,
     #[pin]
     changed: CondVar,
+}
+
+/// Home's half has come.
+pub(crate) struct Arrival {
+    pub(crate) link: Link,
+    /// Pid of its process in home's initial namespace.
+    pub(crate) pid: i32,
+    /// The task's number as it sees it itself.
+    pub(crate) own_tid: i32,
 }
 
 /// A place in the list, given up when dropped.
@@ -61,8 +70,8 @@ impl Place {
         self.0.cookie
     }
 
-    /// Waits for home's half: its link and its pid there.
-    pub(crate) fn wait(self) -> Result<(Link, i32)> {
+    /// Waits for home's half.
+    pub(crate) fn wait(self) -> Result<Arrival> {
         let until = task::now_ns() + u64::from(PATIENCE_MS) * 1_000_000;
         let mut slot = self.0.arrived.lock();
         loop {
@@ -78,13 +87,13 @@ impl Place {
 }
 
 /// A link has come that names a new task. Nobody waits for it: it is closed.
-pub(crate) fn deliver(c: &Cluster, link: Link, cookie: [u64; 2], pid: i32) {
+pub(crate) fn deliver(c: &Cluster, arrival: Arrival, cookie: [u64; 2]) {
     let found = {
         let list = c.cradles.lock();
-        list.iter().find(|x| x.cookie == cookie && x.home == link.peer).cloned()
+        list.iter().find(|x| x.cookie == cookie && x.home == arrival.link.peer).cloned()
     };
     let Some(cradle) = found else { return };
-    let before = cradle.arrived.lock().replace((link, pid));
+    let before = cradle.arrived.lock().replace(arrival);
     drop(before);
     cradle.changed.notify_all();
 }

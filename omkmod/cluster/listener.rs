@@ -3,7 +3,7 @@
 
 use crate::guest;
 use crate::link;
-use super::cradle;
+use super::cradle::{self, Arrival};
 use crate::omcore::wire::{Join, Kind, Reader};
 use crate::sys::socket::Socket;
 use crate::sys::{thread, vessel};
@@ -56,7 +56,11 @@ fn receive(sock: Socket) {
             Ok(f) if f.kind == Kind::Move => return guest::arrive::arrive(cluster, link, clocks),
             Ok(f) if f.kind == Kind::Join => {
                 let Ok(j) = Join::take(&mut Reader::new(link.body())) else { return };
-                return cradle::deliver(cluster, link, [j.cookie_low, j.cookie_high], j.pid as i32);
+                return cradle::deliver(
+                    cluster,
+                    Arrival { link, pid: j.pid as i32, own_tid: j.own_tid as i32 },
+                    [j.cookie_low, j.cookie_high],
+                );
             }
             _ => return,
         }

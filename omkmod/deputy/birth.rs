@@ -160,9 +160,16 @@ impl Newborn {
         task::park();
         let c = cluster().ok_or(ENETDOWN)?;
         let mut link = link::connect(c, self.node)?;
-        let mut body = [0u8; 24];
+        let mut body = [0u8; 32];
         let mut w = Writer::new(&mut body);
-        Join { cookie_low: self.cookie[0], cookie_high: self.cookie[1], pid: task::pid() as u64 }.put(&mut w);
+        let (_, own_tid) = task::own_ids();
+        Join {
+            cookie_low: self.cookie[0],
+            cookie_high: self.cookie[1],
+            pid: task::pid() as u64,
+            own_tid: own_tid as u64,
+        }
+        .put(&mut w);
         w.len().map_err(bad)?;
         link.send(Kind::Join, &[&body])?;
         let away = match self.away {

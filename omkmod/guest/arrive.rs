@@ -6,7 +6,7 @@ use super::Guest;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::listener::Shift;
 use crate::cluster::{cluster, Cluster};
-use crate::cluster::cradle::Place;
+use crate::cluster::cradle::{Arrival, Place};
 use crate::link::{bad, Link};
 use crate::omcore::wire::{vma_flag, Kind, Reader, Vma};
 use crate::process::image::{self, Thread};
@@ -196,6 +196,7 @@ fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result
     task::set_sigactions(&thread.sigactions);
     let company = Company::new()?;
     let guest = Guest::new(link, company.clone(), profile.pid, profile.own_pid, profile.own_tid, profile.comm)?;
+    guest.filtered.store(thread.state.filtered != 0, Ordering::Relaxed);
     guest.install()?;
     for v in list.iter().filter(|v| v.flags & vma_flag::FILE != 0) {
         memory::hook_range(v.start, v.end)?;
@@ -259,10 +260,11 @@ struct NewThread {
 impl NewThread {
     #[inline(never)]
     fn move_in(self) -> Result {
-        let (mut link, home_pid) = self.place.wait()?;
+        let Arrival { mut link, pid: home_pid, .. } = self.place.wait()?;
         link.expect(Kind::State)?;
         let thread = Thread::take(link.body())?;
         let guest = Guest::new(link, self.company, home_pid, self.own_pid, self.own_tid, self.comm)?;
+        guest.filtered.store(thread.state.filtered != 0, Ordering::Relaxed);
         guest.install_newborn()?;
         if let Err(e) = thread.restore() {
             let n = e.to_errno();

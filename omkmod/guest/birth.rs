@@ -5,7 +5,7 @@
 use super::company::Company;
 use super::Guest;
 use crate::cluster::cluster;
-use crate::cluster::cradle::Place;
+use crate::cluster::cradle::{Arrival, Place};
 use crate::link::bad;
 use crate::omcore::wire::{reply_flag, Fork, Kind, Reader, Writer};
 use crate::process::image::is_restart;
@@ -151,12 +151,13 @@ struct Newborn {
     place: Place,
     company: Arc<Company>,
     home: u16,
-    own_pid: i32,
-    own_tid: i32,
+    /// Of a thread: its process' number.
+    own_pid: Option<i32>,
     comm: [u8; 16],
     /// Where it writes its number; 0: nowhere.
     child_tid: u64,
     borrows: bool,
+    filtered: bool,
     copy: Option<ForkCopy>,
 }
 
@@ -167,6 +168,9 @@ impl Guest {
             Some(wish) => wish,
             None => return self.at_home(frame, nr, args),
         };
+        if let Some(done) = self.filter(frame) {
+            return done;
+        }
         self.listen(false);
         if let Err(e) = self.make_child(frame, &wish) {
             self.end(e);
@@ -214,11 +218,11 @@ impl Guest {
                 place,
                 company,
                 home: self.home,
-                own_pid: if has(CLONE_THREAD) { self.own_pid } else { tid },
-                own_tid: tid,
+                own_pid: has(CLONE_THREAD).then_some(self.own_pid),
                 comm: task::comm(),
                 child_tid: if has(CLONE_CHILD_SETTID) { how.child_tid } else { 0 },
                 borrows: has(CLONE_VM) && has(CLONE_VFORK),
+                filtered: self.filtered.load(Ordering::Relaxed),
                 copy,
             };
             let made = task::give_birth(how, Half::Guest, move |exiting| born(newborn, exiting));
@@ -289,13 +293,15 @@ impl Newborn {
             Some(copy) => copy.adopt()?,
             None => task::newborn_memory_done(),
         }
-        let (link, home_pid) = self.place.wait()?;
-        let guest = Guest::new(link, self.company, home_pid, self.own_pid, self.own_tid, self.comm)?;
+        // The first process of a pid namespace, and its children, have other numbers than their parents see.
+        let Arrival { link, pid, own_tid } = self.place.wait()?;
+        let guest = Guest::new(link, self.company, pid, self.own_pid.unwrap_or(own_tid), own_tid, self.comm)?;
         guest.borrows.store(self.borrows, Ordering::Relaxed);
+        guest.filtered.store(self.filtered, Ordering::Relaxed);
         guest.install_newborn()?;
         guest.say(Kind::Ready, &[])?;
         if self.child_tid != 0 {
-            let _ = memory::write_user(self.child_tid, &self.own_tid.to_le_bytes());
+            let _ = memory::write_user(self.child_tid, &own_tid.to_le_bytes());
         }
         task::dispatch(true);
         guest.listen(true);

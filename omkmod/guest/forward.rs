@@ -154,7 +154,7 @@ impl Guest {
         for a in syscalls::carried(nr, args) {
             carry.argument(a, args)?;
         }
-        self.send_call(carry)?;
+        self.send_call(carry, false)?;
         let (ax, flags) = self.await_reply()?;
         frame.set_result(ax as u64);
         if is_restart(ax) {
@@ -162,10 +162,12 @@ impl Guest {
             // This kernel decides as home's would have: it looks when it believes that a signal is pending.
             task::make_restart();
         }
-        if ax == 0 {
+        let made = flags & reply_flag::SKIPPED == 0;
+        if made && ax == 0 {
             self.follow_stack_limit(nr, args);
         }
         match class {
+            _ if !made => {}
             Class::Memory if ax >= 0 || ax < -4095 => {
                 repeat::memory(nr, args, ax, frame, self.home, self.take_object());
             }
@@ -182,6 +184,27 @@ impl Guest {
         Ok(())
     }
 
+    /// Shows a call that is made here to the filter at home. False: it is not to be made, and what stands in its place is in
+    /// the frame.
+    #[inline(never)]
+    pub(super) fn ask_filter(&self, frame: &task::Frame) -> Result<bool> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.send_call(Carry { list: KVec::new(), fill: (0, 0, 0), shared: true }, true)?;
+        let (ax, flags) = self.await_reply()?;
+        let restart = is_restart(ax);
+        let allowed = flags & reply_flag::SKIPPED == 0 && !restart;
+        if !allowed {
+            frame.set_result(ax as u64);
+        }
+        if restart {
+            task::make_restart();
+        }
+        if flags & reply_flag::COME_HOME != 0 {
+            self.called_home();
+        }
+        Ok(allowed)
+    }
+
     /// The stack grows here: by the limit that home has accepted.
     fn follow_stack_limit(&self, nr: u32, args: [u64; 6]) {
         let [a0, a1, a2, ..] = args;
@@ -196,7 +219,7 @@ impl Guest {
         }
     }
 
-    fn send_call(&self, carry: Carry) -> Result {
+    fn send_call(&self, carry: Carry, judge: bool) -> Result {
         let number = self.company.call_number();
         let mut data = Bytes::new();
         let mut list = carry.list;
@@ -215,7 +238,7 @@ impl Guest {
             }
         }
         let list = list.get(..kept).ok_or(EINVAL)?;
-        let mut body = KVec::from_elem(0u8, 8 * (7 + 2 + wire::NREGS + kept), GFP_KERNEL)?;
+        let mut body = KVec::from_elem(0u8, 8 * (8 + 2 + wire::NREGS + kept), GFP_KERNEL)?;
         let mut w = Writer::new(&mut body);
         Call {
             blocked: task::blocked(),
@@ -225,6 +248,7 @@ impl Guest {
             fill_origin: carry.fill.2,
             npages: kept as u64,
             number,
+            judge: u64::from(judge),
         }
         .put(&mut w);
         let (utime, stime) = self.cputime();
@@ -290,6 +314,9 @@ impl Guest {
         }
         self.company.turn_done(reply.ticket);
         self.due.store(reply.due, Ordering::Relaxed);
+        if reply.flags & reply_flag::FILTERED != 0 {
+            self.filtered.store(true, Ordering::Relaxed);
+        }
         self.more_signals.store(reply.flags & reply_flag::SIGNALS_WAIT != 0, Ordering::Relaxed);
         Ok((reply.ax as i64, reply.flags))
     }

@@ -62,6 +62,8 @@ pub(crate) struct Guest {
     paused: AtomicBool,
     /// A question of home is being answered: nothing may be asked meanwhile.
     answering: AtomicBool,
+    /// Home has a filter for its calls, which is asked about those made here too.
+    filtered: AtomicBool,
     /// It is over: home is unreachable or has ended it.
     ended: AtomicBool,
     /// Its memory is its parent's, which waits until this child execs or exits.
@@ -121,6 +123,7 @@ impl Guest {
                 due: AtomicU64::new(u64::MAX),
                 paused: AtomicBool::new(false),
                 answering: AtomicBool::new(false),
+                filtered: AtomicBool::new(false),
                 ended: AtomicBool::new(false),
                 borrows: AtomicBool::new(false),
                 restart_at_home: AtomicBool::new(false),
@@ -254,7 +257,13 @@ impl Guest {
         if task::is_ia32_call() {
             return self.at_home(frame, u32::MAX, args);
         }
-        match syscalls::refine(nr, args) {
+        let class = syscalls::refine(nr, args);
+        if self.makes(class, nr) {
+            if let Some(done) = self.filter(frame) {
+                return done;
+            }
+        }
+        match class {
             // Its result is the thread's number, and libc remembers it.
             Class::Local if nr == NR_SET_TID_ADDRESS => {
                 let _ = frame.run();
@@ -280,6 +289,45 @@ impl Guest {
         }
     }
 
+    /// Is a call of this class made here, without home?
+    fn makes(&self, class: Class, nr: u32) -> bool {
+        match class {
+            Class::Local | Class::SigReturn => true,
+            Class::Cached => matches!(nr, NR_GETPID | NR_GETTID),
+            Class::Restart => !self.restart_at_home.load(Ordering::Relaxed),
+            _ => false,
+        }
+    }
+
+    /// Before a call that is made here: the filter at home must see it, if there is one. `Some`: it is not to be made, see
+    /// [`Guest::dispatch`].
+    fn filter(&self, frame: &task::Frame) -> Option<bool> {
+        if !self.filtered.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.listen(false);
+        let done = match self.ask_filter(frame) {
+            Ok(allowed) => (!allowed).then_some(true),
+            Err(e) => Some(self.cut_off(frame, e)),
+        };
+        self.listen(true);
+        done
+    }
+
+    /// The link has ended in a call. A filter may have killed this thread alone at home: then it ends alone here too, by
+    /// making another call than it was about to. If there is more to it, the other threads' links have ended as well.
+    fn cut_off(&self, frame: &task::Frame, e: Error) -> bool {
+        let killed = self.filtered.load(Ordering::Relaxed) && (e == ECONNRESET || e == EPIPE);
+        if !killed || self.company.alone() {
+            self.end(e);
+            return true;
+        }
+        self.ended.store(true, Ordering::Relaxed);
+        task::robust_exit(self.own_tid);
+        frame.replace(NR_EXIT);
+        false
+    }
+
     /// One of several threads ends: its deputy first, then this half, which tells those who wait for it.
     fn thread_exit(&self, frame: &task::Frame, nr: u32, args: [u64; 6]) -> bool {
         self.listen(false);
@@ -299,11 +347,12 @@ impl Guest {
 
     fn forwarded(&self, frame: &task::Frame, nr: u32, args: [u64; 6], class: Class) -> bool {
         self.listen(false);
-        if let Err(e) = self.forward(frame, nr, args, class) {
-            self.end(e);
-        }
+        let done = match self.forward(frame, nr, args, class) {
+            Ok(()) => true,
+            Err(e) => self.cut_off(frame, e),
+        };
         self.listen(true);
-        true
+        done
     }
 
     fn answer(&self, frame: &task::Frame, value: i32) -> bool {

@@ -10,7 +10,6 @@ pub(crate) const REASONS: &[&str] = &[
     "it is exiting",
     "its first thread has ended, others go on (pthread_exit in main)",
     "its address space is shared with another process (vfork or CLONE_VM)",
-    "it has a seccomp filter",
     "it is a 32-bit program",
     "it has a real-time scheduling policy",
     "it uses io_uring",
@@ -39,7 +38,7 @@ pub(crate) const REASONS: &[&str] = &[
 pub(crate) const EXITING: u64 = 1 << 2;
 
 /// Reasons that often hold for a moment only: the shared address space, and the place where exec makes a stack first.
-pub(crate) const PASSING: u64 = 1 << 4 | 1 << 25;
+pub(crate) const PASSING: u64 = 1 << 4 | 1 << 24;
 
 /// Said by the user.
 pub(crate) const LOCKED: &str = "it is locked (pids/PID/lock)";

@@ -67,7 +67,7 @@ impl Thread {
 
     /// Sends it.
     pub(crate) fn send(&self, link: &mut Link) -> Result {
-        let fixed = 8 * (21 + wire::NREGS + SIGACTION_WORDS);
+        let fixed = 8 * (22 + wire::NREGS + SIGACTION_WORDS);
         let mut body = KVec::from_elem(0u8, fixed + self.signals.len() * (8 + wire::SIGINFO_LEN), GFP_KERNEL)?;
         let mut w = Writer::new(&mut body);
         self.state.put(&mut w);

@@ -251,9 +251,10 @@ fn board(away: Arc<Away>, cookie: [u64; 2]) -> Outcome<Arc<Deputy>> {
     let to = away.node;
     let c = cluster().ok_or(ENETDOWN)?;
     let mut link = link::connect(c, to).map_err(|e| journey::unreachable(to, e))?;
-    let mut body = [0u8; 24];
+    let mut body = [0u8; 32];
     let mut w = Writer::new(&mut body);
-    Join { cookie_low: cookie[0], cookie_high: cookie[1], pid: task::pid() as u64 }.put(&mut w);
+    Join { cookie_low: cookie[0], cookie_high: cookie[1], pid: task::pid() as u64, own_tid: task::own_ids().1 as u64 }
+        .put(&mut w);
     w.len().map_err(bad)?;
     link.send(Kind::Join, &[&body]).map_err(|e| journey::lost(to, e))?;
     Thread::capture(0, false)?.send(&mut link).map_err(|e| journey::lost(to, e))?;

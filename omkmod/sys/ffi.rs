@@ -103,12 +103,15 @@ extern "C" {
     pub(super) fn om_regs_get(out: *mut u64);
     pub(super) fn om_regs_set(regs: *const u64) -> c_int;
     pub(super) fn om_regs_rewind(regs: *mut Opaque);
+    pub(super) fn om_regs_replace(regs: *mut Opaque, nr: c_uint);
     pub(super) fn om_call_args(regs: *const Opaque, nr: *mut u64, args: *mut u64);
     pub(super) fn om_is_ia32_call() -> bool;
     pub(super) fn om_regs_set_ax(regs: *mut Opaque, ax: u64);
     pub(super) fn om_syscall(nr: c_uint, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> c_long;
     pub(super) fn om_syscall_real(regs: *mut Opaque) -> c_long;
     pub(super) fn om_syscall_forwarded(regs: *const u64, nr: c_uint) -> c_long;
+    pub(super) fn om_filtered() -> bool;
+    pub(super) fn om_filter_call(regs: *const u64, result: *mut c_long) -> bool;
     pub(super) fn om_exec_forwarded(regs: *const u64, nr: c_uint) -> c_long;
     pub(super) fn om_clone_home(c: *const Clone3) -> c_long;
     pub(super) fn om_clone_guest(c: *const Clone3) -> c_long;

@@ -24,6 +24,7 @@ struct om_work;
 int om_symbols_init(char *missing, size_t len);
 unsigned long om_symbol(const char *name);
 long om_x64_sys_call(const struct pt_regs *regs, unsigned int nr);
+int om_secure_computing(void);
 void om_task_work_run(void);
 int om_anon_vma_prepare(struct vm_area_struct *vma);
 int om_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp);

@@ -13,6 +13,7 @@
 #include <linux/rmap.h>
 #include <linux/sched/task.h>
 #include <linux/ptrace.h>
+#include <linux/seccomp.h>
 
 #include "shim.h"
 
@@ -23,6 +24,7 @@ static bool stub_get_signal(struct ksignal *ksig) { return false; }
 static pid_t stub_kernel_clone(struct kernel_clone_args *args) { return -ENOSYS; }
 static void stub_run_posix_cpu_timers(void) { }
 static int stub_anon_vma_prepare(struct vm_area_struct *vma) { return -ENOMEM; }
+static int stub_secure_computing(const struct seccomp_data *sd) { return -1; }
 static int stub_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp) { return 0; }
 
 DEFINE_STATIC_CALL(om_sc_kallsyms_lookup_name, stub_kallsyms_lookup_name);
@@ -33,6 +35,7 @@ DEFINE_STATIC_CALL(om_sc_kernel_clone, stub_kernel_clone);
 DEFINE_STATIC_CALL(om_sc_run_posix_cpu_timers, stub_run_posix_cpu_timers);
 DEFINE_STATIC_CALL(om_sc_anon_vma_prepare, stub_anon_vma_prepare);
 DEFINE_STATIC_CALL(om_sc_mem_cgroup_charge, stub_mem_cgroup_charge);
+DEFINE_STATIC_CALL(om_sc_secure_computing, stub_secure_computing);
 
 unsigned long om_symbol(const char *name)
 {
@@ -73,6 +76,9 @@ int om_symbols_init(char *missing, size_t len)
 #ifdef CONFIG_MEMCG
 	FIND(om_sc_mem_cgroup_charge, "__mem_cgroup_charge");
 #endif
+#ifdef CONFIG_SECCOMP
+	FIND(om_sc_secure_computing, "__secure_computing");
+#endif
 	return 0;
 }
 
@@ -106,6 +112,11 @@ int om_anon_vma_prepare(struct vm_area_struct *vma)
 	if (likely(vma->anon_vma))
 		return 0;
 	return static_call(om_sc_anon_vma_prepare)(vma);
+}
+
+int om_secure_computing(void)
+{
+	return static_call(om_sc_secure_computing)(NULL);
 }
 
 int om_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp)

@@ -403,7 +403,7 @@ bool om_capable(void) { return capable(CAP_SYS_ADMIN); }
 
 /* Bits, in the order of REASONS in process/cantmove.rs. */
 enum {
-	R_KERNEL, R_INIT, R_EXITING, R_LEADERLESS, R_SHARED_MM, R_SECCOMP, R_IA32, R_REALTIME,
+	R_KERNEL, R_INIT, R_EXITING, R_LEADERLESS, R_SHARED_MM, R_IA32, R_REALTIME,
 	R_IO_URING, R_AIO, R_TRACED, R_DISPATCH, R_IOPORT, R_LDT, R_DEBUGREG, R_SHADOW_STACK, R_TIMENS,
 	R_PINNED, R_LOCKED_FUTURE, R_GUEST,
 	R_SHARED_MAP, R_HUGETLB, R_DEVICE_MAP, R_UFFD, R_SEALED, R_HIGH_ADDRESS, R_SPECIAL_MAP, R_PKEYS,
@@ -476,8 +476,6 @@ static u64 thread_reasons(struct task_struct *task)
 	u64 r = 0;
 	int i;
 
-	if (task->seccomp.mode)
-		r |= REASON(R_SECCOMP);
 	if (test_tsk_thread_flag(task, TIF_ADDR32))
 		r |= REASON(R_IA32);
 	if (rt_task(task) || dl_task(task))
@@ -620,6 +618,13 @@ void om_regs_rewind(struct pt_regs *regs)
 	regs->orig_ax = -1;
 }
 
+/* In the dispatcher: this call, with arguments that are 0, is made in place of the program's. */
+void om_regs_replace(struct pt_regs *regs, unsigned int nr)
+{
+	regs->orig_ax = nr;
+	regs->di = regs->si = regs->dx = regs->r10 = regs->r8 = regs->r9 = 0;
+}
+
 void om_call_args(const struct pt_regs *regs, u64 *nr, u64 args[6])
 {
 	*nr = regs->orig_ax & 0xffffffff;
@@ -653,15 +658,9 @@ long om_syscall_real(struct pt_regs *regs)
 	return om_x64_sys_call(regs, regs->orig_ax);
 }
 
-/*
- * A forwarded call: the guest's registers stand in the deputy's real frame while it runs, because fork,
- * ptrace and seccomp look there. Delayed closes are run before anyone can notice that they were delayed.
- */
-long om_syscall_forwarded(const u64 *guest_regs, unsigned int nr)
+/* The guest's registers stand in the deputy's real frame during its calls, because fork, ptrace and seccomp look there. */
+static void frame_of_guest(struct pt_regs *real, const struct pt_regs *from, unsigned int nr)
 {
-	struct pt_regs *real = current_pt_regs(), saved = *real, *from = (struct pt_regs *)guest_regs;
-	long ret;
-
 	real->di = from->di;
 	real->si = from->si;
 	real->dx = from->dx;
@@ -674,15 +673,58 @@ long om_syscall_forwarded(const u64 *guest_regs, unsigned int nr)
 		real->sp = from->sp;
 	real->orig_ax = nr;
 	real->ax = -ENOSYS;
+}
+
+/* The deputy's own again, but for where the program is. */
+static void frame_of_deputy(struct pt_regs *real, struct pt_regs *saved)
+{
+	saved->ip = real->ip;
+	saved->sp = real->sp;
+	saved->orig_ax = -1;
+	saved->ax = 0;
+	*real = *saved;
+}
+
+/* A forwarded call. Delayed closes are run before anyone can notice that they were delayed. */
+long om_syscall_forwarded(const u64 *guest_regs, unsigned int nr)
+{
+	struct pt_regs *real = current_pt_regs(), saved = *real;
+	long ret;
+
+	frame_of_guest(real, (const struct pt_regs *)guest_regs, nr);
 	ret = om_x64_sys_call(real, nr);
 	if (task_work_pending(current))
 		om_task_work_run();
-	saved.ip = real->ip;
-	saved.sp = real->sp;
-	saved.orig_ax = -1;
-	saved.ax = 0;
-	*real = saved;
+	frame_of_deputy(real, &saved);
 	return ret;
+}
+
+/* Are this task's calls filtered (seccomp)? */
+bool om_filtered(void) { return test_syscall_work(SECCOMP); }
+
+/*
+ * The filter sees a call of the guest, as at the entry of any call. True: it is not to be made, *result stands in its
+ * place. May end the task.
+ */
+bool om_filter_call(const u64 *guest_regs, long *result)
+{
+	struct pt_regs *real = current_pt_regs(), saved = *real;
+	const struct pt_regs *from = (const struct pt_regs *)guest_regs;
+	bool skip;
+
+#ifdef CONFIG_SECCOMP
+	/* It has said "kill" before, and the task could not die of it where it is. */
+	if (current->seccomp.mode > SECCOMP_MODE_FILTER) {
+		*result = -ERESTARTNOINTR;
+		om_kill_self(SIGKILL);
+		return true;
+	}
+#endif
+	frame_of_guest(real, from, from->orig_ax);
+	skip = om_secure_computing() == -1;
+	*result = real->ax;
+	frame_of_deputy(real, &saved);
+	return skip;
 }
 
 /*
@@ -776,6 +818,7 @@ void om_state_get(struct om_state *s)
 	s->pkru = cpu_feature_enabled(X86_FEATURE_OSPKE) ? read_pkru() : 0;
 	preempt_enable();
 	s->monotonic = ktime_get_ns() + timens_shift();
+	s->filtered = om_filtered();
 	s->blocked = current->blocked.sig[0];
 	s->restore_mask = test_restore_sigmask();
 	s->saved_mask = s->restore_mask ? current->saved_sigmask.sig[0] : 0;
@@ -793,9 +836,24 @@ void om_state_get(struct om_state *s)
 #endif
 }
 
+/* Which of these would end the process with a core file now? With the siglock. */
+static u64 cores_among(sigset_t *pending)
+{
+	static const int cores[] = { SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSEGV, SIGBUS, SIGSYS, SIGXCPU, SIGXFSZ };
+	u64 found = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cores); i++)
+		if (sigismember(pending, cores[i]) && !sigismember(&current->blocked, cores[i]) &&
+		    current->sighand->action[cores[i] - 1].sa.sa_handler == SIG_DFL)
+			found |= sigmask(cores[i]);
+	return found;
+}
+
 int om_state_set(const struct om_state *s)
 {
 	sigset_t mask;
+	u64 forced;
 	int ret;
 
 	if (s->fsbase >= TASK_SIZE_MAX || s->gsbase >= TASK_SIZE_MAX || s->rseq >= TASK_SIZE_MAX ||
@@ -806,7 +864,11 @@ int om_state_set(const struct om_state *s)
 		ret = om_syscall(__NR_arch_prctl, ARCH_SET_GS, s->gsbase, 0, 0, 0, 0);
 	if (ret)
 		return ret;
-	mask.sig[0] = s->blocked & ~(sigmask(SIGKILL) | sigmask(SIGSTOP));
+	/* A signal that was forced on the task has unblocked itself, and the guest does not know. */
+	spin_lock_irq(&current->sighand->siglock);
+	forced = cores_among(&current->pending.signal);
+	spin_unlock_irq(&current->sighand->siglock);
+	mask.sig[0] = s->blocked & ~(sigmask(SIGKILL) | sigmask(SIGSTOP) | forced);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (s->restore_mask) {
 		current->saved_sigmask.sig[0] = s->saved_mask & ~(sigmask(SIGKILL) | sigmask(SIGSTOP));
@@ -1129,21 +1191,14 @@ bool om_signals_wait(void)
 }
 
 /* Will taking signals end this process with a core file? That is for a process that is whole. */
+
 bool om_core_pending(void)
 {
-	static const int cores[] = { SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSEGV, SIGBUS, SIGSYS, SIGXCPU, SIGXFSZ };
-	sigset_t pending;
-	bool core = false;
-	int i;
+	bool core;
 
 	spin_lock_irq(&current->sighand->siglock);
-	sigorsets(&pending, &current->pending.signal, &current->signal->shared_pending.signal);
-	sigandnsets(&pending, &pending, &current->blocked);
-	if (!sigismember(&current->pending.signal, SIGKILL) && !(current->signal->flags & SIGNAL_GROUP_EXIT))
-		for (i = 0; i < ARRAY_SIZE(cores); i++)
-			if (sigismember(&pending, cores[i]) &&
-			    current->sighand->action[cores[i] - 1].sa.sa_handler == SIG_DFL)
-				core = true;
+	core = !sigismember(&current->pending.signal, SIGKILL) && !(current->signal->flags & SIGNAL_GROUP_EXIT) &&
+	       (cores_among(&current->pending.signal) || cores_among(&current->signal->shared_pending.signal));
 	spin_unlock_irq(&current->sighand->siglock);
 	return core;
 }

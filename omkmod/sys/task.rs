@@ -460,6 +460,12 @@ impl Frame {
         unsafe { ffi::om_regs_rewind(self.0.as_ptr()) };
     }
 
+    /// In the dispatcher: the kernel makes this call, with arguments 0, in place of the program's.
+    pub(crate) fn replace(&self, nr: u32) {
+        // SAFETY: valid frame.
+        unsafe { ffi::om_regs_replace(self.0.as_ptr(), nr) };
+    }
+
     /// Lets this task's kernel run the call with this frame.
     pub(crate) fn run(&self) -> i64 {
         // SAFETY: valid frame of the current task.
@@ -484,6 +490,21 @@ pub(crate) fn syscall(nr: u32, args: [u64; 6]) -> i64 {
 pub(crate) fn syscall_for(regs: &Regs, nr: u32) -> i64 {
     // SAFETY: a whole `struct pt_regs`; the call checks its arguments.
     unsafe { ffi::om_syscall_forwarded(regs.as_ptr(), nr) as i64 }
+}
+
+/// Are this task's calls filtered (seccomp)?
+pub(crate) fn filtered() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_filtered() }
+}
+
+/// Shows a guest's call to the filter, in the deputy, whose calls are filtered. `Some`: it is not to be made, this stands in
+/// its place. The filter may end this task.
+pub(crate) fn filter_call(regs: &Regs) -> Option<i64> {
+    let mut result = 0;
+    // SAFETY: a whole `struct pt_regs`, and a place for the result.
+    let skip = unsafe { ffi::om_filter_call(regs.as_ptr(), &mut result) };
+    skip.then_some(result as i64)
 }
 
 /// Thread state besides registers and memory; counts are left 0.

@@ -4,10 +4,10 @@
  * that it is still well and prints PASS. `stays list` prints the kinds.
  */
 #include "program.h"
-#include <linux/filter.h>
 #include <linux/io_uring.h>
-#include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -29,13 +29,18 @@ static void set_up_secret(void)
 	*secret = 1;
 }
 
-static void set_up_seccomp(void)
+static void set_up_userfaultfd(void)
 {
-	struct sock_filter allow_all[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
-	struct sock_fprog program = { 1, allow_all };
+	/* Of the program's own faults only: that needs no rights. */
+	int fd = syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *area = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	CHECK(fd >= 0 && area != MAP_FAILED && ioctl(fd, UFFDIO_API, &api) == 0);
+	range.range.start = (unsigned long)area;
+	range.range.len = 4096;
+	CHECK(ioctl(fd, UFFDIO_REGISTER, &range) == 0);
 }
 
 static void set_up_realtime(void)
@@ -82,7 +87,7 @@ static const struct kind {
 	const char *name;
 	void (*set_up)(void);
 } kinds[] = {
-	{ "secret", set_up_secret }, { "seccomp", set_up_seccomp },
+	{ "secret", set_up_secret }, { "userfaultfd", set_up_userfaultfd },
 	{ "realtime", set_up_realtime }, { "io_uring", set_up_io_uring }, { "traced", set_up_traced },
 };
 #define KINDS (sizeof kinds / sizeof *kinds)

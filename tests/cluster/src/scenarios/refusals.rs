@@ -16,7 +16,7 @@ use crate::{
 /// What `stays` can set up, and a word of the reason for each.
 const KINDS: [(&str, &str); 5] = [
     ("secret", "secret"),
-    ("seccomp", "seccomp"),
+    ("userfaultfd", "userfaultfd"),
     ("realtime", "real-time"),
     ("io_uring", "io_uring"),
     ("traced", "trac"),
