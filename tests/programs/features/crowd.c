@@ -3,7 +3,7 @@
 #include "feature.h"
 #include <sys/mman.h>
 
-#define MEMBERS 150
+#define MEMBERS 220
 
 /* Writes into its page what it reads from the pipe, until that ends. */
 static void member(int from, volatile char *page)
