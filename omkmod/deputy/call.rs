@@ -267,6 +267,7 @@ impl Deputy {
             }
         }
         let regs = &regs;
+        let first = run;
         loop {
             let ax = task::syscall_for(regs, run);
             if whole && ax == 0 {
@@ -314,7 +315,7 @@ impl Deputy {
                 *flags |= wire::reply_flag::COME_HOME;
                 return Ok(ax);
             }
-            run = if ax == ERESTART_RESTARTBLOCK { NR_RESTART_SYSCALL } else { nr };
+            run = if ax == ERESTART_RESTARTBLOCK { NR_RESTART_SYSCALL } else { first };
         }
     }
 

@@ -198,11 +198,8 @@ fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result
     let guest = Guest::new(link, company.clone(), profile.pid, profile.own_pid, profile.own_tid, profile.comm)?;
     guest.filtered.store(thread.state.filtered != 0, Ordering::Relaxed);
     guest.install()?;
-    for v in list.iter().filter(|v| v.flags & vma_flag::FILE != 0) {
+    for v in list.iter().filter(|v| v.flags & (vma_flag::FILE | vma_flag::SHARED) != 0) {
         memory::hook_range(v.start, v.end)?;
-    }
-    for v in list.iter().filter(|v| v.flags & vma_flag::SHARED != 0) {
-        shared::hook_twins(v.start, v.end)?;
     }
     for _ in 0..profile.threads {
         make_thread(&guest, &company, profile)?;

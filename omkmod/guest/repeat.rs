@@ -34,7 +34,7 @@ pub(super) fn only_at_home(nr: u32, args: [u64; 6]) -> bool {
 /// Shared memory is mapped as home has mapped it.
 fn map_shared(home: u16, v: &Vma, ax: i64) -> i64 {
     memory::forget(v.start, v.end, true);
-    match shared::map_twin(home, v, false).and_then(|()| shared::hook_twins(v.start, v.end)) {
+    match shared::map_twin(home, v, false).and_then(|()| memory::hook_range(v.start, v.end)) {
         Ok(()) => ax,
         Err(e) => i64::from(e.to_errno()),
     }

@@ -172,12 +172,6 @@ impl Group {
         }
         self.changed.notify_all();
     }
-
-    /// All members stand still, none has been sent yet; runs in the leader. What is to be made at the target for all of them
-    /// in common is made here. An error means that nobody leaves.
-    pub(crate) fn standing(&self) -> Result {
-        Ok(())
-    }
 }
 
 impl State {
@@ -310,7 +304,6 @@ impl Lead {
             pages
         };
         self.0.changed.notify_all();
-        self.0.standing()?;
         self.0.order(Order::Load);
         Ok(Passage { group: self.0.id, pages })
     }

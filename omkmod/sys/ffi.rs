@@ -174,7 +174,6 @@ extern "C" {
     pub(super) fn om_forget_range(start: c_ulong, end: c_ulong, contents: bool);
     pub(super) fn om_hook_all(node: c_int, alone: bool, w: *mut Opaque) -> c_int;
     pub(super) fn om_hook_check(w: *mut Opaque) -> c_int;
-    pub(super) fn om_hook_twins(start: c_ulong, end: c_ulong) -> c_int;
     pub(super) fn om_mark_file(start: c_ulong, len: c_ulong) -> c_int;
     pub(super) fn om_hook_range(start: c_ulong, end: c_ulong) -> c_int;
     pub(super) fn om_range_hooked(start: c_ulong, end: c_ulong) -> bool;

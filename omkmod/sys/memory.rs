@@ -226,7 +226,7 @@ pub(crate) fn mark_file(start: u64, len: u64) -> Result {
     to_result(unsafe { ffi::om_mark_file(start as c_ulong, len as c_ulong) })
 }
 
-/// Guest: the marked range asks for missing pages.
+/// Guest: the range, which is marked or a twin, asks for missing pages.
 pub(crate) fn hook_range(start: u64, end: u64) -> Result {
     // SAFETY: no preconditions; takes the mmap lock.
     to_result(unsafe { ffi::om_hook_range(start as c_ulong, end as c_ulong) })

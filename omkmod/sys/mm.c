@@ -855,22 +855,16 @@ int om_hook_all(int node, bool alone, struct om_witness *w)
 	struct mm_struct *mm = current->mm;
 	struct om_mm *m = om_mm_find(mm);
 	struct vm_area_struct *vma;
-	bool shared = false, complete = true;
+	bool shared, reachable, complete = true;
 	int ret = 0;
 
 	if (!m)
 		return -ENOENT;
 	if (!m->hooked)
 		copy_args(m);
-	mmap_read_lock(mm);
-	{
-		VMA_ITERATOR(vmi, mm, 0);
-		for_each_vma(vmi, vma)
-			shared |= hookable(vma) && (om_is_shared(vma) || om_is_changing(vma));
-	}
-	mmap_read_unlock(mm);
+	shared = om_share_needed(mm, &reachable);
 	if (shared)
-		om_objects_begin(true);
+		om_objects_begin(reachable);
 	mmap_write_lock(mm);
 	{
 		VMA_ITERATOR(vmi, mm, 0);
@@ -918,39 +912,24 @@ int om_mark_file(unsigned long start, unsigned long len)
 	return ret ? ret : om_syscall(__NR_madvise, start, len, MADV_DONTDUMP, 0, 0, 0);
 }
 
-/* Guest: what is marked in this range asks for the pages that are not there yet. */
-int om_hook_range(unsigned long start, unsigned long end)
+/* What a guest's mapping asks with for the pages that are not there yet; an error if it is not of a kind that does. */
+static const struct vm_operations_struct *asking_ops(struct vm_area_struct *vma)
 {
-	struct mm_struct *mm = current->mm;
-	struct om_mm *m = om_mm_find(mm);
-	struct vm_area_struct *vma;
-	int ret = 0;
-	VMA_ITERATOR(vmi, mm, start);
+	const struct vm_operations_struct *ops;
+	int ret;
 
-	if (!m)
-		return -ENOENT;
-	mmap_write_lock(mm);
-	for_each_vma_range(vmi, vma, end) {
-		if (vma->vm_ops)
-			continue;
-		if ((vma->vm_flags & OM_FILE_MARK) != OM_FILE_MARK) {
-			ret = -EINVAL;
-			break;
-		}
-		ret = om_anon_vma_prepare(vma);
-		if (ret)
-			break;
-		vma_start_write(vma);
-		vm_flags_set(vma, OM_VM_FLAG);
-		vma->vm_ops = &om_vm_ops;
-		m->hooked = true;
+	if (vma->vm_file && om_twin_of(vma->vm_file)) {
+		ops = om_wrap_ops(vma->vm_ops, true);
+		return ops ? ops : ERR_PTR(-ENOMEM);
 	}
-	mmap_write_unlock(mm);
-	return ret;
+	if (vma->vm_ops || (vma->vm_flags & OM_FILE_MARK) != OM_FILE_MARK)
+		return ERR_PTR(-EINVAL);
+	ret = om_anon_vma_prepare(vma);
+	return ret ? ERR_PTR(ret) : &om_vm_ops;
 }
 
-/* Guest: a twin's mapping asks for the pages that are not there yet. */
-int om_hook_twins(unsigned long start, unsigned long end)
+/* Guest: what is marked in this range, or a twin, asks for the pages that are not there yet. */
+int om_hook_range(unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = current->mm;
 	struct om_mm *m = om_mm_find(mm);
@@ -963,11 +942,11 @@ int om_hook_twins(unsigned long start, unsigned long end)
 		return -ENOENT;
 	mmap_write_lock(mm);
 	for_each_vma_range(vmi, vma, end) {
-		if (!vma->vm_file || om_mm_is_ours(vma) || !om_twin_of(vma->vm_file))
+		if (om_mm_is_ours(vma))
 			continue;
-		ops = om_wrap_ops(vma->vm_ops, true);
-		if (!ops) {
-			ret = -ENOMEM;
+		ops = asking_ops(vma);
+		if (IS_ERR(ops)) {
+			ret = PTR_ERR(ops);
 			break;
 		}
 		vma_start_write(vma);

@@ -18,6 +18,5 @@ bool om_page_wanted(struct mm_struct *mm, struct vm_area_struct *vma, unsigned l
 /* witness.c */
 struct om_witness;
 int om_witness_ask(struct om_witness *w);
-u64 om_hash(const void *data, size_t len);
 
 #endif

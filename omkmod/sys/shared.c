@@ -156,17 +156,13 @@ static bool vma_hooked(struct vm_area_struct *vma, void *ctx)
 	return om_mm_is_ours(vma);
 }
 
-struct split {
-	struct vm_area_struct *own;
-};
-
 /* One that writes and one that sees it must be in the same place. (Private mappings may see it or not.) */
 static bool vma_splits(struct vm_area_struct *vma, void *ctx)
 {
-	struct split *s = ctx;
+	struct vm_area_struct *own = ctx;
 
-	return vma->vm_mm != s->own->vm_mm && vma->vm_flags & VM_MAYSHARE &&
-	       (vma->vm_flags | s->own->vm_flags) & VM_SHARED &&
+	return vma->vm_mm != own->vm_mm && vma->vm_flags & VM_MAYSHARE &&
+	       (vma->vm_flags | own->vm_flags) & VM_SHARED &&
 	       !is_window(READ_ONCE(vma->vm_ops));
 }
 
@@ -199,9 +195,7 @@ bool om_share_movable(struct vm_area_struct *vma)
 /* Does anybody map it who is at home? */
 bool om_share_split(struct vm_area_struct *vma)
 {
-	struct split s = { .own = vma };
-
-	return any_mapping(vma->vm_file->f_mapping, vma_splits, &s);
+	return any_mapping(vma->vm_file->f_mapping, vma_splits, vma);
 }
 
 /* Home: a private mapping of a file that somebody may write to or truncate: that must be noticed. */
@@ -236,6 +230,25 @@ bool om_share_away(struct vm_area_struct *vma, u64 *id, u64 *size)
 	if (o && size)
 		*size = i_size_read(vma->vm_file->f_mapping->host);
 	return o;
+}
+
+/* Are there mappings, not hooked yet, that need an object? *reachable: of a file that others can use. */
+bool om_share_needed(struct mm_struct *mm, bool *reachable)
+{
+	struct vm_area_struct *vma;
+	bool needed = false;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	*reachable = false;
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		if (!vma->vm_file || om_mm_is_ours(vma) || !(om_is_shared(vma) || om_is_changing(vma)))
+			continue;
+		needed = true;
+		*reachable |= !om_only_mapped(vma);
+	}
+	mmap_read_unlock(mm);
+	return needed;
 }
 
 /* Around changes of the list. `wanted`: there will be objects that files reach. */
@@ -381,14 +394,9 @@ struct om_claims *om_objects_claim(int node)
 		return NULL;
 	if (node < 0 && !atomic_read(&nobjects))
 		return c;
-	mmap_read_lock(mm);
-	{
-		VMA_ITERATOR(vmi, mm, 0);
-		for_each_vma(vmi, vma)
-			reachable |= vma->vm_file && (om_is_shared(vma) || om_is_changing(vma)) && !om_only_mapped(vma);
-	}
-	mmap_read_unlock(mm);
-	om_objects_begin(reachable && node >= 0);
+	if (node >= 0)
+		om_share_needed(mm, &reachable);
+	om_objects_begin(reachable);
 	mmap_read_lock(mm);
 	{
 		VMA_ITERATOR(vmi, mm, 0);

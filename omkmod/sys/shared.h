@@ -18,6 +18,7 @@ bool om_vma_is_twin(struct vm_area_struct *vma);
 bool om_share_movable(struct vm_area_struct *vma);
 bool om_share_split(struct vm_area_struct *vma);
 bool om_is_shared(struct vm_area_struct *vma);
+bool om_share_needed(struct mm_struct *mm, bool *reachable);
 bool om_is_changing(struct vm_area_struct *vma);
 int om_share_settle(struct file *file);
 bool om_share_away(struct vm_area_struct *vma, u64 *id, u64 *size);

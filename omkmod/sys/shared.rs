@@ -84,12 +84,6 @@ pub(crate) fn map_twin(home: u16, v: &Vma, fresh: bool) -> Result {
     })
 }
 
-/// Host: the mapping asks for missing pages from now on.
-pub(crate) fn hook_twins(start: u64, end: u64) -> Result {
-    // SAFETY: no preconditions; takes the mmap lock.
-    to_result(unsafe { ffi::om_hook_twins(start as c_ulong, end as c_ulong) })
-}
-
 /// Host: the next page, from number `*at` on, that home has not as it is here. Its offset in bytes.
 pub(crate) fn changed(home: u16, id: u64, at: &mut u64, out: &mut [u8; wire::PAGE], all: bool) -> Result<Option<u64>> {
     // SAFETY: `out` has a page of bytes.

@@ -12,25 +12,13 @@
  *     children N           how often a child moved
  */
 #include "program.h"
+#include "reasons.h"
 #include <dirent.h>
 #include <time.h>
 
-#define REASONS 16
-
 static const char *node;
-static struct { long count; char text[256]; } reasons[REASONS];
 static long moved, came, children_moved;
 static int was_sent_away;
-
-static void note(const char *reason)
-{
-	int i;
-
-	for (i = 0; i < REASONS - 1 && reasons[i].count && strcmp(reasons[i].text, reason); i++)
-		;
-	reasons[i].count++;
-	snprintf(reasons[i].text, sizeof reasons[i].text, "%s", reason);
-}
 
 /* Reads what a small file says now; -1 if it cannot be read. */
 static int slurp(int fd, char *text, size_t size)
@@ -147,8 +135,7 @@ int main(int argc, char **argv)
 			move_children(pid);
 	} while (sigtimedwait(&end, NULL, &pause) != SIGTERM && --left > 0);
 	printf("moved %ld\ncame %ld\n", moved, came);
-	for (int i = 0; i < REASONS && reasons[i].count; i++)
-		printf("refused %ld %s\n", reasons[i].count, reasons[i].text);
+	report_reasons(stdout);
 	printf("children %ld\n", children_moved);
 	return 0;
 }

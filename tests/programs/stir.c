@@ -8,30 +8,19 @@
  *     refused N REASON     for each reason
  */
 #include "program.h"
+#include "reasons.h"
 #include <dirent.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#define REASONS 32
 #define MOVERS 64
 
 /* One process that writes to a `goto` and waits: what it says fits into an exit and a pipe. */
 static struct { pid_t mover; int pid, said; } movers[MOVERS];
-static struct { long count; char text[256]; } reasons[REASONS];
 static const char *node;
 static long moved;
-
-static void note(const char *reason)
-{
-	int i;
-
-	for (i = 0; i < REASONS - 1 && reasons[i].count && strcmp(reasons[i].text, reason); i++)
-		;
-	reasons[i].count++;
-	snprintf(reasons[i].text, sizeof reasons[i].text, "%s", reason);
-}
 
 /* Sends a process to the other place, and says why if it does not go. Does not return. */
 static void move(int pid, int said)
@@ -154,8 +143,7 @@ static void write_report(const char *path)
 
 	CHECK(report);
 	fprintf(report, "moved %ld\n", moved);
-	for (int i = 0; i < REASONS && reasons[i].count; i++)
-		fprintf(report, "refused %ld %s\n", reasons[i].count, reasons[i].text);
+	report_reasons(report);
 	CHECK(fclose(report) == 0);
 }
 
