@@ -252,7 +252,7 @@ impl Deputy {
     fn execute(&self, regs: &Regs, nr: u32, flags: &mut u64) -> Result<i64> {
         let mut run = nr;
         let mut regs = *regs;
-        if nr == NR_MADVISE {
+        if nr == NR_MADVISE && !self.is_shared(regs.get(DI).copied().unwrap_or(0)) {
             // Its windows hold nothing: what frees pages later frees them now, and no advice is for file pages only.
             if let Some(advice) = regs.get_mut(DX).filter(|a| **a == MADV_FREE) {
                 *advice = MADV_DONTNEED;

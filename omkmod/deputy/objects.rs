@@ -80,6 +80,11 @@ impl Deputy {
         Ok(())
     }
 
+    /// Is shared memory that is away mapped there?
+    pub(super) fn is_shared(&self, at: u64) -> bool {
+        memory::next_vma(at).is_some_and(|v| v.start <= at && v.object != 0)
+    }
+
     fn tell(&self, v: &Vma) -> Result {
         let mut body = [0u8; wire::VMA_LEN];
         v.put(&mut Writer::new(&mut body));
