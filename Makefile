@@ -116,7 +116,7 @@ BASH_COMPLETION := $(SHARE)/bash-completion/completions/omctl
 ZSH_COMPLETION := $(SHARE)/zsh/site-functions/_omctl
 FISH_COMPLETION := $(SHARE)/fish/vendor_completions.d/omctl.fish
 # The names of the old tools that omctl answers to; a test of omctl compares this list with its own.
-OLD_NAMES := setpe mosctl migrate mosrun mps runon omrunon runhome nomig cpujob iojob
+OLD_NAMES := setpe mosctl migrate mosrun mps mtop mosmon runon omrunon runhome nunhome nomig cpujob cputjob iojob fastdecay slowdecay nodecay omsh tune showmap omdiscd
 KERNEL_RELEASE = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null || uname -r)
 # An ordinary user's search path may lack these.
 SBIN := PATH=$$PATH:/usr/sbin:/sbin

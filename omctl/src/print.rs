@@ -42,7 +42,8 @@ impl Report {
     }
 }
 
-/// Rows of words in aligned columns.
+/// Rows of words in aligned columns; the default one has no head.
+#[derive(Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
