@@ -133,10 +133,9 @@ impl Monitor {
 
     /// The line above the bars.
     fn head(&self) -> String {
-        let mut head = format!("mosmon, node {}: {}", self.own, self.what.title());
-        if self.total {
-            head += &format!("; {} of {} nodes up", self.up(), self.nodes.len());
-        }
+        let up =
+            if self.total { format!(", {} of {} up", self.up(), self.nodes.len()) } else { String::new() };
+        let mut head = format!("mosmon, node {}{up}: {}", self.own, self.what.title());
         if let Some(trouble) = &self.trouble {
             head = format!("mosmon: {trouble}");
         }
@@ -299,12 +298,12 @@ mod tests {
         m.key(KeyCode::Char('d'));
         m.key(KeyCode::Char('t'));
         assert_eq!(
-            picture(&m, 80, 7)[0],
-            "mosmon, node 1: load (100: one running process on a standard processor); 2 of 3 nodes up"
+            picture(&m, 90, 7)[0],
+            "mosmon, node 1, 2 of 3 up: load (100: one running process on a standard processor)"
         );
         let lines = picture(&m, 30, 7);
         assert_eq!(lines[6], "            1     2    300");
-        assert_eq!(lines[4], "        │  ███  DEAD  ███");
+        assert_eq!(lines[4], "        │  ███   DEAD  ███");
         m.key(KeyCode::Char('D'));
         assert_eq!(picture(&m, 30, 7)[6], expected[6]);
     }

@@ -114,7 +114,12 @@ impl Daemon {
                 self.journal.say(&format!("{address} has not been heard of for long and is forgotten"));
             }
             if self.members.ready_at().is_some_and(|at| now >= at) {
+                let was = self.members.is_member();
                 self.use_map(now);
+                if self.members.is_member() != was {
+                    // The others are to know at once: a member keeps its id.
+                    speak_at = now;
+                }
             }
             let until = self.members.ready_at().map_or(speak_at, |at| at.min(speak_at));
             let Some((bytes, from)) = self.net.listen(until.saturating_duration_since(Instant::now()))?
@@ -126,8 +131,8 @@ impl Daemon {
                 Ok(what) => {
                     let heard = self.members.hear(&what, Instant::now());
                     self.tell(&what, heard);
-                    // Whoever is new has not heard this node yet.
-                    if heard == Heard::New || what.newcomer && heard == Heard::Again {
+                    // Whoever is new has not heard this node yet, nor who has its id.
+                    if heard == Heard::New || what.newcomer && heard != Heard::Echo {
                         speak_at = speak_at.min(Instant::now() + chance(EAGER_PERIOD));
                     }
                 }
@@ -169,7 +174,7 @@ impl Daemon {
         let own = self.members.own_id();
         if let Some(by) = self.members.ousted_by() {
             self.journal
-                .say(&format!("this node does not join: {by} has the id {own} too, and the lower address"));
+                .say(&format!("this node does not join, or keeps its old map: {by} has the id {own}"));
             self.members.used();
             return;
         }

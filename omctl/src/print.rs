@@ -91,6 +91,7 @@ fn width(cell: &str) -> usize {
 #[derive(Clone, Copy)]
 pub enum Colour {
     Good = 32,
+    Fair = 33,
     Bad = 31,
 }
 
