@@ -738,6 +738,20 @@ fn documentation_comes_from_the_definition() {
         let done = m.run(&format!("omctl completions {shell}"));
         assert!(done.code == 0 && done.out.contains("setpe"));
     }
+    let done = m.run("omctl completions bash mosctl");
+    assert!(done.code == 0 && done.out.contains("complete -F _mosctl") && done.out.contains("setdecay"));
+    m.fails("omctl completions bash ls", 2, &["no tool \"ls\"", "mosctl"]);
+    let mut pages: Vec<String> = fs::read_dir(m.dir.join("man"))
+        .unwrap()
+        .map(|f| f.unwrap().file_name().into_string().unwrap())
+        .collect();
+    pages.sort();
+    for name in
+        ["mosmon.1", "omctl-omdiscd.1", "omctl-mosctl-setdecay.1", "omctl-doctor.1", "tune.1", "cputjob.1"]
+    {
+        assert!(pages.iter().any(|page| page == name), "{name}: {pages:?}");
+    }
+    assert!(!pages.iter().any(|page| page.contains("worker")), "{pages:?}");
     let done = m.run("mosrun --help");
     assert!(done.code == 0 && done.out.contains("Examples:"), "{}", done.out);
     assert_eq!(m.run("omctl").code, 2);

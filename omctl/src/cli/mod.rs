@@ -149,6 +149,8 @@ pub struct ManArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
+    /// One of the original tools, instead of omctl
+    pub tool: Option<String>,
 }
 
 fn node_id(word: &str) -> Result<u16, String> {

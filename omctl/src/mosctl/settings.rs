@@ -63,6 +63,7 @@ pub fn all(json: bool) -> Result<Report, Failure> {
 pub fn show(name: &str, json: bool) -> Result<Report, Failure> {
     let file = find(name)?;
     let text = read(&Hpc::open()?, file)?;
+    let name = file.path.trim_start_matches("admin/");
     Ok(if json { Report::json(&json!({name: as_json(&text)})) } else { Report::line(text) })
 }
 
