@@ -103,10 +103,7 @@ fn one_refuses(cluster: &Cluster) -> Result<()> {
     home.write(&format!("/proc/hpc/pids/{worker}/lock"), "1\n")?;
     let output = home.try_migrate(program.pid(), to(2))?.expect_failure()?;
     let said = output.error_text();
-    ensure!(
-        said.contains(&format!("pid {worker}")) && said.contains("locked"),
-        "the reason is not told: {said}"
-    );
+    ensure!(said.contains(&format!("pid {worker}")) && said.contains("locked"), "the reason is not told: {said}");
     expect_all_at(&program, 0)?;
     program.advance(1)?;
     home.write(&format!("/proc/hpc/pids/{worker}/lock"), "0\n")?;
