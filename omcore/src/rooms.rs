@@ -8,6 +8,8 @@
 pub mod map;
 #[path = "syscalls.rs"]
 pub mod syscalls;
+#[path = "traits.rs"]
+pub mod traits;
 #[allow(missing_docs)] // its records document fields in groups
 #[path = "wire.rs"]
 pub mod wire;

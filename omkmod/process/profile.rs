@@ -4,7 +4,8 @@
 use crate::link::bad;
 use crate::omcore::wire::{MmInfo, Reader, Writer, MAX_THREADS};
 use crate::process::group::Passage;
-use crate::process::request::Refusal;
+use crate::process::request::{Cause, Refusal};
+use crate::sys::task::Task;
 use crate::sys::{memory, node, task};
 use kernel::prelude::*;
 
@@ -31,6 +32,12 @@ pub(crate) struct Profile {
     pub(crate) threads: u32,
     /// Memory it uses, in pages: what has to fit.
     pub(crate) pages: u64,
+    /// The load it brings, hundredths of a processor, if no person but the balancer sends it; else 0.
+    pub(crate) load: u32,
+    /// What this node's administrator may know of it (`pids/PID/disclosure`), and its owner and group if so.
+    pub(crate) disclosure: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
     /// The journey: the same number for all processes that move together because they share memory.
     pub(crate) group: u64,
     /// Memory that all of them use, in pages.
@@ -41,8 +48,10 @@ pub(crate) struct Profile {
 
 impl Profile {
     /// Of the current task.
-    pub(super) fn own(threads: u32, passage: Passage) -> Profile {
+    pub(super) fn own(threads: u32, passage: Passage, cause: Cause) -> Profile {
         let (own_pid, own_tid) = task::own_ids();
+        let disclosure = u32::from(Task::current().map_or(0, |t| t.traits().disclosure()));
+        let (uid, gid) = if disclosure >= 2 { task::owner() } else { (0, 0) };
         Profile {
             pid: task::pid(),
             own_pid,
@@ -54,6 +63,13 @@ impl Profile {
             stack_limit: task::rlimit(RLIMIT_STACK),
             threads,
             pages: memory::used(),
+            load: match cause {
+                Cause::Command => 0,
+                Cause::Balance { load } => load.max(1),
+            },
+            disclosure,
+            uid,
+            gid,
             group: passage.group,
             group_pages: passage.pages,
             mm: memory::info(),
@@ -74,6 +90,10 @@ impl Profile {
         w.u64(self.stack_limit);
         w.u32(self.threads);
         w.u64(self.pages);
+        w.u32(self.load);
+        w.u32(self.disclosure);
+        w.u32(self.uid);
+        w.u32(self.gid);
         w.u64(self.group);
         w.u64(self.group_pages);
         self.mm.put(w);
@@ -100,6 +120,10 @@ impl Profile {
                 stack_limit: r.u64()?,
                 threads: r.u32()?,
                 pages: r.u64()?,
+                load: r.u32()?,
+                disclosure: r.u32()?,
+                uid: r.u32()?,
+                gid: r.u32()?,
                 group: r.u64()?,
                 group_pages: r.u64()?,
                 mm: MmInfo::take(&mut r)?,

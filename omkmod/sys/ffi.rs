@@ -44,6 +44,26 @@ pub(super) struct BranchFile {
     pub(super) file: c_uint,
 }
 
+/// Mirror of `struct om_census_entry`: what a process has used since its start.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(crate) struct CensusEntry {
+    pub(crate) pid: i32,
+    pub(crate) threads: u32,
+    /// When it was started.
+    pub(crate) started: u64,
+    /// CPU time, and time it could have run and did not, ns.
+    pub(crate) cpu: u64,
+    pub(crate) waited: u64,
+    /// Bytes that only it has.
+    pub(crate) memory: u64,
+    /// Reads, writes and waits.
+    pub(crate) calls: u64,
+    /// Bytes written, and read.
+    pub(crate) out: u64,
+    pub(crate) input: u64,
+}
+
 extern "C" {
     // symbols.c, hooks.c, roles.c
     pub(super) fn om_symbols_init(missing: *mut u8, len: usize) -> c_int;
@@ -60,6 +80,14 @@ extern "C" {
     pub(super) fn om_roles_init() -> c_int;
     pub(super) fn om_roles_flush();
     pub(super) fn om_roles_exit();
+    pub(super) fn om_nr_running() -> c_uint;
+
+    // census.c, traits.c
+    pub(super) fn om_census(out: *mut CensusEntry, most: c_uint) -> c_uint;
+    pub(super) fn om_task_demand(task: *mut Opaque, cpu: *mut u64, waited: *mut u64);
+    pub(super) fn om_traits_get(task: *mut Opaque) -> u64;
+    pub(super) fn om_traits_change(task: *mut Opaque, clear: u64, set: u64) -> c_int;
+    pub(super) fn om_traits_clear();
 
     // task.c
     pub(super) fn om_work_add(task: *mut Opaque, f: WorkFn, data: *mut c_void) -> c_int;
@@ -72,6 +100,8 @@ extern "C" {
     pub(super) fn om_current_pid() -> c_int;
     pub(super) fn om_current_vpid() -> c_int;
     pub(super) fn om_current_vtid() -> c_int;
+    pub(super) fn om_owner(uid: *mut u32, gid: *mut u32);
+    pub(super) fn om_tell_self(sig: c_int, value: c_int);
     pub(super) fn om_comm(out: *mut u8);
     pub(super) fn om_set_comm(name: *const u8);
     pub(super) fn om_kill_self(sig: c_int);

@@ -4,6 +4,7 @@
 //! The only room with `unsafe` and with calls into C. It knows nothing of migration: it offers sockets, threads, a
 //! task's own state, the window on memory that is elsewhere, and proc files.
 
+pub(crate) mod census;
 pub(crate) mod crypto;
 pub(crate) mod errno;
 mod ffi;
@@ -71,6 +72,7 @@ pub(crate) fn exit() {
     // SAFETY: called once, after a successful init.
     unsafe {
         ffi::om_hooks_exit();
+        ffi::om_traits_clear();
         ffi::om_roles_exit();
         ffi::om_mm_exit();
         ffi::om_shared_exit();

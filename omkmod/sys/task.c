@@ -1464,6 +1464,27 @@ u64 om_task_start(struct task_struct *task)
 }
 bool om_task_stopped(struct task_struct *task) { return task_is_stopped_or_traced(task); }
 
+/* The owner of the current process, as the initial user namespace knows it. */
+void om_owner(u32 *uid, u32 *gid)
+{
+	*uid = from_kuid_munged(&init_user_ns, current_uid());
+	*gid = from_kgid_munged(&init_user_ns, current_gid());
+}
+
+/* A signal of the current process to itself, with a value. */
+void om_tell_self(int sig, int value)
+{
+	struct kernel_siginfo info;
+
+	clear_siginfo(&info);
+	info.si_signo = sig;
+	info.si_code = SI_QUEUE;
+	info.si_pid = task_tgid_vnr(current);
+	info.si_uid = from_kuid_munged(current_user_ns(), current_uid());
+	info.si_int = value;
+	send_sig_info(sig, &info, current);
+}
+
 /* A fault whose action is the default waits to be delivered to this guest. */
 bool om_fault_pending(void)
 {
