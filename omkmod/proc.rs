@@ -233,6 +233,7 @@ pub(crate) fn store(number: u8, arg: u32, data: &[u8], why: &mut Text<'_>) -> Re
                 // Where it goes from here is for its home to decide: it goes home.
                 Some(Destination::Home) => c.send_home(&g, why),
                 Some(Destination::Node(n)) if n == g.home => c.send_home(&g, why),
+                Some(Destination::Balance) => bad_value(why),
                 Some(_) => {
                     let _ = write!(why, "a guest can only be sent home from here; its home node may send it elsewhere");
                     Err(EOPNOTSUPP)
@@ -308,7 +309,7 @@ fn store_process(c: &Cluster, pid: i32, name: &str, data: &[u8], why: &mut Text<
                 Some(Destination::Home) => Target::Home,
                 Some(Destination::Node(n)) if c.own_id() == n => Target::Home,
                 Some(Destination::Node(n)) => Target::Node(n),
-                None => return bad_value(why),
+                Some(Destination::Balance) | None => return bad_value(why),
             };
             journey::ask(&task, target).map_err(|r: Refusal| {
                 let _ = why.write_str(r.words());

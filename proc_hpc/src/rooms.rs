@@ -6,6 +6,8 @@
 
 #[path = "config.rs"]
 pub mod config;
+#[path = "files.rs"]
+pub mod files;
 #[path = "tree.rs"]
 pub mod tree;
 #[path = "value.rs"]

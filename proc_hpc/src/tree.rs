@@ -2,12 +2,12 @@
 
 //! The table of the files under `/proc/hpc`.
 //!
-//! The module walks [`FILES`] to make the tree and finds the row of an opened file with [`find`]; the tools print
-//! it as help. Context: any.
+//! The module walks [`FILES`] to make the tree and finds the row of an opened file with [`find`]; `docs/proc-hpc.md` is
+//! made from it. Context: any.
 //!
-//! Errors of the files that act (`admin/config`, `admin/bring`, `admin/expel`, `pids/PID/goto`, `pids/PID/migrate`):
-//! the `write()` fails with an errno, and the next `read()` of the same open file gives the reason in words.
+//! A write that is refused fails with an errno, and the next `read()` of the same open file gives the reason in words.
 
+pub use super::files::FILES;
 use super::value;
 
 /// Who may write a file. The mode of a file for [`Guard::Owner`] lets everyone open it; its handler decides.
@@ -19,6 +19,8 @@ pub enum Guard {
     Root,
     /// root of this node, or whoever may send the process a signal: same real or effective user.
     Owner,
+    /// Everyone, for the file is about the process that opens it.
+    Anyone,
 }
 
 /// What a file holds or takes.
@@ -38,6 +40,22 @@ pub enum Kind {
     Destination,
     /// A decimal number.
     Number,
+    /// A decimal number from the first to the second ([`value::within`]).
+    Range(u64, u64),
+    /// 0 to 1000 ([`value::per_mille`]).
+    PerMille,
+    /// [`value::Policy`].
+    Policy,
+    /// [`value::Thresholds`].
+    Thresholds,
+    /// [`value::NodeList`].
+    Nodes,
+    /// [`value::Overheads`].
+    Overheads,
+    /// Lines of a name and a number ([`value::counters`]).
+    Counters,
+    /// Belongs to the cluster file system, which this version does not have: a write fails with EOPNOTSUPP.
+    Absent,
     /// A decimal number of bytes.
     Bytes,
     /// [`value::Status`].
@@ -63,175 +81,13 @@ pub struct File {
     pub kind: Kind,
     /// What it reads before anybody wrote, where that is a constant.
     pub default: Option<&'static str>,
+    /// What its numbers count; empty where that is no question.
+    pub unit: &'static str,
     /// One line of help.
     pub help: &'static str,
     /// The openMosix file it continues, with the place in the manual where that is described; empty when new.
     pub origin: &'static str,
 }
-
-const fn read(path: &'static str, kind: Kind, help: &'static str, origin: &'static str) -> File {
-    File { path, mode: 0o444, guard: Guard::ReadOnly, kind, default: None, help, origin }
-}
-
-const fn toggle(path: &'static str, help: &'static str, origin: &'static str) -> File {
-    File { path, mode: 0o644, guard: Guard::Root, kind: Kind::Toggle, default: Some("0"), help, origin }
-}
-
-const fn root(path: &'static str, mode: u16, kind: Kind, help: &'static str, origin: &'static str) -> File {
-    File { path, mode, guard: Guard::Root, kind, default: None, help, origin }
-}
-
-const fn owner(path: &'static str, kind: Kind, help: &'static str, origin: &'static str) -> File {
-    File { path, mode: 0o666, guard: Guard::Owner, kind, default: None, help, origin }
-}
-
-/// Every file, folder by folder. `bring` and `expel` are readable for their reasons' sake.
-pub const FILES: &[File] = &[
-    read(
-        "config",
-        Kind::Config,
-        "the node map and this node's id; empty when not a member",
-        "config (table 5.1)",
-    ),
-    root(
-        "admin/config",
-        0o644,
-        Kind::Config,
-        "join with \"self ID\" and a map, leave with \"off\"",
-        "admin/config (table 5.2)",
-    ),
-    toggle("admin/block", "1: take no guests", "admin/block (table 5.2)"),
-    toggle("admin/stay", "1: no process leaves by itself", "admin/stay (table 5.2)"),
-    toggle(
-        "admin/lstay",
-        "1: this node's own processes do not leave by themselves",
-        "admin/lstay (table 5.2)",
-    ),
-    toggle("admin/quiet", "1: tell nobody this node's load", "admin/quiet (table 5.2)"),
-    root(
-        "admin/bring",
-        0o600,
-        Kind::Command,
-        "1: set lstay, bring every own process home, return when done",
-        "admin/bring (table 5.2)",
-    ),
-    root(
-        "admin/expel",
-        0o600,
-        Kind::Command,
-        "1: set block, send every guest home, return when done",
-        "admin/expel (table 5.2)",
-    ),
-    read("admin/mospe", Kind::Node, "this node's id; 0 when not a member", "admin/mospe (table 5.2)"),
-    read("admin/version", Kind::Lines, "the module's version", "admin/version (table 6.2)"),
-    root("admin/key", 0o200, Kind::Key, "the cluster key, 64 hexadecimal digits", ""),
-    toggle("admin/trusted", "1: links without a key, for networks where every machine is trusted", ""),
-    root(
-        "admin/speed",
-        0o644,
-        Kind::Number,
-        "this node's speed, in units of sspeed",
-        "admin/speed (table 5.2)",
-    ),
-    File {
-        default: Some("10000"),
-        ..root(
-            "admin/sspeed",
-            0o644,
-            Kind::Number,
-            "the speed of a standard processor",
-            "admin/sspeed (table 6.2)",
-        )
-    },
-    read("info/load", Kind::Number, "load of this node", "info/load (table 5.5)"),
-    read("info/mem", Kind::Bytes, "memory free for processes", "info/mem (table 5.5)"),
-    read("info/rmem", Kind::Bytes, "physical memory free", "info/rmem (table 5.5)"),
-    read("info/tmem", Kind::Bytes, "physical memory in all", "info/tmem (table 5.5)"),
-    read("info/speed", Kind::Number, "speed of this node", "info/speed (table 5.5)"),
-    read("info/status", Kind::Status, "state of this node, a sum of bits", "info/status (table 5.5)"),
-    read("info/util", Kind::Number, "processor use of this node, percent", "info/util (table 5.5)"),
-    read("info/cpus", Kind::Number, "processors of this node", "info/CPUs (5.4)"),
-    read("nodes/N/load", Kind::Number, "load of node N", "nodes/N/load (table 5.5)"),
-    read("nodes/N/mem", Kind::Bytes, "memory free for processes", "nodes/N/mem (table 5.5)"),
-    read("nodes/N/rmem", Kind::Bytes, "physical memory free", "nodes/N/rmem (table 5.5)"),
-    read("nodes/N/tmem", Kind::Bytes, "physical memory in all", "nodes/N/tmem (table 5.5)"),
-    read("nodes/N/speed", Kind::Number, "speed of node N", "nodes/N/speed (table 5.5)"),
-    read("nodes/N/status", Kind::Status, "state of node N, a sum of bits", "nodes/N/status (table 5.5)"),
-    read("nodes/N/util", Kind::Number, "processor use of node N, percent", "nodes/N/util (table 5.5)"),
-    read("nodes/N/cpus", Kind::Number, "processors of node N", "nodes/N/CPUs (5.4)"),
-    File {
-        mode: 0o400,
-        ..read(
-            "nodes/N/rtt",
-            Kind::Number,
-            "round trip of one byte between the two kernels, ns, measured when root reads it",
-            "",
-        )
-    },
-    read("nodes/N/address", Kind::Address, "primary address of node N", ""),
-    read("remote/PID/from", Kind::Node, "home node of the guest", "remote/from (table 5.3)"),
-    read(
-        "remote/PID/identity",
-        Kind::Lines,
-        "what home tells about the guest: pid and command name",
-        "remote/identity (table 5.3)",
-    ),
-    read("remote/PID/stats", Kind::Lines, "processor use of the guest", "remote/stats (table 5.3)"),
-    read("remote/PID/statm", Kind::Lines, "memory use of the guest", "remote/statm (table 5.3)"),
-    root(
-        "remote/PID/goto",
-        0o600,
-        Kind::Destination,
-        "\"home\", or the id of its home node: send the guest home",
-        "remote/goto (table 6.5)",
-    ),
-    read(
-        "pids/PID/where",
-        Kind::Node,
-        "the node where the process runs; 0: at home",
-        "/proc/PID/where (table 5.4)",
-    ),
-    read("pids/PID/nmigs", Kind::Number, "how often the process has moved", "/proc/PID/nmigs (table 5.4)"),
-    read(
-        "pids/PID/cantmove",
-        Kind::Lines,
-        "why the process may not leave now, one reason a line; empty: it may",
-        "/proc/PID/cantmove (table 5.4)",
-    ),
-    read(
-        "pids/PID/group",
-        Kind::Lines,
-        "pids of the processes that move together with it, itself included, because they share writable memory; for its \
-         owner and root",
-        "",
-    ),
-    owner(
-        "pids/PID/goto",
-        Kind::Destination,
-        "move the process to a node, or home; returns when it has moved",
-        "/proc/PID/goto (table 5.4)",
-    ),
-    owner("pids/PID/migrate", Kind::Destination, "the same as goto", "/proc/PID/migrate (table 5.4)"),
-    File {
-        default: Some("0"),
-        ..owner(
-            "pids/PID/lock",
-            Kind::Toggle,
-            "1: the process does not leave home, neither by itself nor by command",
-            "/proc/PID/lock (table 5.4)",
-        )
-    },
-    read("pids/PID/moves", Kind::Moves, "its moves: FROM TO PAGES BYTES FROZEN_US CALLS", ""),
-    File {
-        default: Some("0"),
-        ..owner(
-            "pids/PID/execgoto",
-            Kind::Node,
-            "the node to go to after the next successful execve; only in pids/self; reads 1 while one is set",
-            "",
-        )
-    },
-];
 
 /// What the path of an opened file says beside the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,8 +168,34 @@ mod tests {
     fn modes_agree_with_guards() {
         for file in FILES {
             let others_write = file.mode & 0o002 != 0;
-            assert_eq!(others_write, file.guard == Guard::Owner, "{}", file.path);
+            assert_eq!(others_write, matches!(file.guard, Guard::Owner | Guard::Anyone), "{}", file.path);
             assert_eq!(file.mode & 0o222 == 0, file.guard == Guard::ReadOnly, "{}", file.path);
+        }
+    }
+
+    /// The module numbers files in a byte.
+    #[test]
+    fn there_are_fewer_than_256_files() {
+        assert!(FILES.len() < 256);
+    }
+
+    #[test]
+    fn defaults_are_values() {
+        for file in FILES {
+            let Some(default) = file.default.map(str::as_bytes) else { continue };
+            let good = match file.kind {
+                Kind::Toggle => value::toggle(default).is_some(),
+                Kind::Number | Kind::Node => value::number(default).is_some(),
+                Kind::Range(least, most) => value::within(default, least, most).is_some(),
+                Kind::PerMille => value::per_mille(default).is_some(),
+                Kind::Policy => value::Policy::parse(default) == Some(value::Policy::default()),
+                Kind::Thresholds => value::Thresholds::parse(default) == Some(value::Thresholds::default()),
+                Kind::Nodes => value::NodeList::parse(default) == Some(value::NodeList::default()),
+                Kind::Overheads => value::Overheads::parse(default) == Some(value::Overheads::default()),
+                Kind::Absent => default.is_empty(),
+                _ => false,
+            };
+            assert!(good, "{}", file.path);
         }
     }
 }
