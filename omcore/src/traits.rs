@@ -39,8 +39,8 @@ const EXEC_ONCE: u64 = 1 << 6;
 const INHERIT: u64 = 1 << 7;
 const SIGMIG: u64 = 0x7f << 8;
 const DISCLOSURE: u64 = 7 << 15;
-/// What nobody decided otherwise: a host learns the pid (openMosix manual, `CONFIG_MOSIX_DISCLOSURE`).
-const DISCLOSURE_DEFAULT: u8 = 1;
+/// What nobody decided otherwise: a host learns all (what the openMosix manual recommends for `CONFIG_MOSIX_DISCLOSURE`).
+const DISCLOSURE_DEFAULT: u8 = 3;
 
 /// A change: bits to clear, then bits to set.
 pub type Change = (u64, u64);

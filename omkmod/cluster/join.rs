@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Joining and leaving, and the orders that concern every process: bring and expel.
 
+use super::settings::Setting;
 use super::{listener, load, Cluster, Membership};
 use crate::sys::errno::{EADDRNOTAVAIL, ENOKEY, ETIMEDOUT};
 use crate::omcore::map::{self, Map};
@@ -87,7 +88,7 @@ impl Cluster {
             copy
         };
         if key.is_empty() {
-            if !self.switches.trusted.load(Ordering::Relaxed) {
+            if !self.settings.is(Setting::Trusted) {
                 let _ = write!(
                     why,
                     "no cluster key: create /etc/openmosix.key with 'omctl keygen' and copy it to every node, or declare \
@@ -120,7 +121,7 @@ impl Cluster {
                 return Err(e);
             }
         }
-        self.switches.block.store(false, Ordering::Relaxed);
+        self.settings.set(Setting::Block, 0);
         pr_info!("configuration changed: this is node {} of {} configured\n", own, m.map().len());
         Ok(())
     }
@@ -131,7 +132,7 @@ impl Cluster {
             return Ok(());
         }
         // In order: nothing comes in, guests go home, own processes come back, the table is erased.
-        self.switches.block.store(true, Ordering::Relaxed);
+        self.settings.set(Setting::Block, 1);
         let done = self.expel(why).and_then(|()| self.bring_all(why));
         if let Err(e) = done {
             if !force {
@@ -159,7 +160,7 @@ impl Cluster {
                 );
                 return Err(EBUSY);
             }
-            self.switches.block.store(true, Ordering::Relaxed);
+            self.settings.set(Setting::Block, 1);
             self.expel(why)?;
             self.bring_all(why)?;
         }
@@ -178,7 +179,7 @@ impl Cluster {
 
     /// `bring`: own processes come home and no longer leave by themselves.
     pub(crate) fn bring(&self, why: &mut Text<'_>) -> Result<(), Refused> {
-        self.switches.lstay.store(true, Ordering::Relaxed);
+        self.settings.set(Setting::Lstay, 1);
         self.bring_all(why)
     }
 
@@ -208,7 +209,7 @@ impl Cluster {
 
     /// `expel`: nobody comes in any more, guests go home.
     pub(crate) fn expel(&self, why: &mut Text<'_>) -> Result<(), Refused> {
-        self.switches.block.store(true, Ordering::Relaxed);
+        self.settings.set(Setting::Block, 1);
         for g in self.guests()?.iter() {
             g.send_home();
         }

@@ -8,6 +8,7 @@ pub(crate) mod cradle;
 mod join;
 pub(crate) mod load;
 pub(crate) mod listener;
+pub(crate) mod settings;
 
 use crate::deputy::{Away, Reunion};
 use crate::guest::Guest;
@@ -15,7 +16,8 @@ use crate::omcore::map::{Entry, Map};
 use crate::process::errand::Rest;
 use crate::process::records::Records;
 use crate::sys;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, Ordering};
+use settings::Settings;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
 use kernel::{new_mutex, pin_init};
@@ -60,18 +62,6 @@ impl Membership {
     }
 }
 
-/// Switches below `/proc/hpc/admin`.
-#[derive(Default)]
-pub(crate) struct Switches {
-    pub(crate) block: AtomicBool,
-    pub(crate) stay: AtomicBool,
-    pub(crate) lstay: AtomicBool,
-    pub(crate) quiet: AtomicBool,
-    pub(crate) trusted: AtomicBool,
-    pub(crate) speed: AtomicU64,
-    pub(crate) sspeed: AtomicU64,
-}
-
 /// Everything of this node.
 #[pin_data]
 pub(crate) struct Cluster {
@@ -109,8 +99,9 @@ pub(crate) struct Cluster {
     /// Loads of the other nodes.
     #[pin]
     pub(crate) loads: Mutex<load::Table>,
-    /// Switches of the administrator.
-    pub(crate) switches: Switches,
+    /// What the administrator has set.
+    #[pin]
+    pub(crate) settings: Settings,
 }
 
 static CLUSTER: AtomicPtr<Cluster> = AtomicPtr::new(core::ptr::null_mut());
@@ -136,11 +127,7 @@ impl Holder {
                 resting <- new_mutex!(KVec::new()),
                 mustering <- new_mutex!(KVec::new()),
                 loads <- new_mutex!(load::Table::new()),
-                switches: Switches {
-                    speed: AtomicU64::new(10_000),
-                    sspeed: AtomicU64::new(10_000),
-                    ..Switches::default()
-                },
+                settings <- Settings::new(),
             }),
             GFP_KERNEL,
         )?;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A process arrives: admission at the door, then the vessel takes everything in and waits for the word to run.
 
-use super::company::Company;
+use super::company::{Company, Known};
 use super::Guest;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::listener::Shift;
+use crate::cluster::settings::Setting;
 use crate::cluster::{cluster, Cluster};
 use crate::cluster::cradle::{Arrival, Place};
 use crate::link::{bad, Link};
@@ -39,7 +40,7 @@ fn refuse(link: &mut Link, r: &Refusal) {
 /// At the door: after a `Move` frame.
 pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
     let admitted = Profile::take(link.body()).map_err(Refusal::from).and_then(|p| {
-        if c.switches.block.load(Ordering::Relaxed) {
+        if c.settings.is(Setting::Block) {
             return Err(Refusal::new(EBUSY, format_args!("it takes no guests (mosctl block)")));
         }
         p.fits().map(|()| p)
@@ -110,7 +111,7 @@ fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(KBox<Thr
     let mut pages = 0;
     loop {
         let frame = step("receive", link.recv())?;
-        if cluster().is_some_and(|c| c.switches.block.load(Ordering::Relaxed)) {
+        if cluster().is_some_and(|c| c.settings.is(Setting::Block)) {
             return Err(Refusal::new(EBUSY, format_args!("it takes no guests any more (mosctl block)")));
         }
         match frame.kind {
@@ -194,7 +195,7 @@ fn lock(v: &Vma) {
 /// Becomes a guest, says so, and waits for home's word. What fails from here on ends this task; the process is still whole at home.
 fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result {
     task::set_sigactions(&thread.sigactions);
-    let company = Company::new()?;
+    let company = Company::new(Known { level: profile.disclosure, uid: profile.uid, gid: profile.gid })?;
     let guest = Guest::new(link, company.clone(), profile.pid, profile.own_pid, profile.own_tid, profile.comm)?;
     guest.filtered.store(thread.state.filtered != 0, Ordering::Relaxed);
     guest.install()?;

@@ -44,7 +44,7 @@ pub(crate) struct Guest {
     #[pin]
     pub(crate) kick: Kick,
     /// The other threads of its process.
-    company: Arc<Company>,
+    pub(crate) company: Arc<Company>,
     /// The process is to go home as soon as it reaches its user-mode boundary: home knows of it.
     leaving: AtomicBool,
     /// It wants to go home.

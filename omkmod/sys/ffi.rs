@@ -126,7 +126,8 @@ extern "C" {
     pub(super) fn om_task_start(task: *mut Opaque) -> u64;
     pub(super) fn om_task_stopped(task: *mut Opaque) -> bool;
     pub(super) fn om_task_cputime(task: *mut Opaque, utime: *mut u64, stime: *mut u64);
-    pub(super) fn om_task_memory(task: *mut Opaque, size: *mut u64, resident: *mut u64);
+    pub(super) fn om_task_memory(task: *mut Opaque, out: *mut u64);
+    pub(super) fn om_task_nice(task: *mut Opaque) -> c_int;
     pub(super) fn om_may_control(task: *mut Opaque) -> bool;
     pub(super) fn om_capable() -> bool;
     pub(super) fn om_reasons(task: *mut Opaque) -> u64;

@@ -131,12 +131,18 @@ impl Task {
         to_result(unsafe { ffi::om_traits_change(self.0.as_ptr(), clear, set) })
     }
 
-    /// Its memory, mapped and resident, in pages.
-    pub(crate) fn memory(&self) -> (u64, u64) {
-        let (mut size, mut resident) = (0, 0);
-        // SAFETY: the reference is counted; two valid places.
-        unsafe { ffi::om_task_memory(self.0.as_ptr(), &mut size, &mut resident) };
-        (size, resident)
+    /// Its memory in pages: mapped, resident, shared, program text, of libraries, data, changed.
+    pub(crate) fn memory_parts(&self) -> [u64; 7] {
+        let mut out = [0; 7];
+        // SAFETY: the reference is counted; room for seven.
+        unsafe { ffi::om_task_memory(self.0.as_ptr(), out.as_mut_ptr()) };
+        out
+    }
+
+    /// Its nice value, -20 to 19.
+    pub(crate) fn nice(&self) -> i32 {
+        // SAFETY: the reference is counted.
+        unsafe { ffi::om_task_nice(self.0.as_ptr()) }
     }
 
     /// May the current task move it?
