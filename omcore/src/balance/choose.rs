@@ -11,6 +11,9 @@
 //! lifetime distributions for dynamic load balancing", 1997), so its age is taken. That is `mintime` of the manual (6.5), and
 //! the reason why what just began is left alone.
 //!
+//! A process whose calls would cost more than half the time it computes does not leave, however
+//! crowded its home is: its home does that work all the same. When they cost as much as it computes, it comes home, and neither test counts.
+//!
 //! **Is it worth the cluster's while?** The opportunity cost of a node is the sum over its resources of n^(used/most):
 //! of processor load, where "most" is a power of two above the largest load ever seen, and of memory (openMosix
 //! manual, 6.2.3; Amir, Awerbuch, Barak, Borgstrom and Keren, "An opportunity cost approach for job assignment in a
@@ -20,11 +23,13 @@
 //!
 //! Decided here, where the manual is silent:
 //!
-//! - n is the number of nodes that one decision looks at, as it can choose among no others. For few nodes n^(1/L) per
-//!   process is so close to 1 that a fast node would be filled while a slow one idles: the base is at least
-//!   2 per process, Assign-U's own.
-//! - The manual's factor of the stability rule, 2, leaves three processes on one of two nodes and one on the other: with
-//!   base 2 the costs are 4 and 2. Anything between 1 and 2 is as stable and ends at two each.
+//! - n is the number of nodes that one decision looks at, as it can choose among no others, and L is above the largest
+//!   load among these. (Of all loads *ever* seen one peak would make the node indifferent to all later ones.)
+//! - For few nodes n^(1/L) per process is so close to 1 that a fast node would be filled while a slow one idles.
+//!   The base is at least 4 per process, twice Assign-U's exponent: with 2, the machines of the thesis (one twice as fast)
+//!   would keep six jobs as 5 and 1, with 4 they end at 4 and 2, when all are done soonest.
+//! - The manual's factor of the stability rule, 2, is for moves that must pay by themselves. Here the first test
+//!   sees to that, and 1.2 is enough to keep two nodes of equal load apart.
 //! - Several nodes may see the same idle one. Each throws its own dice among targets that cost nearly the same; and
 //!   a choice carries [`Choice::limit`], the load up to which it holds, so that the target can refuse those who come
 //!   after the first (see [`super::admit`]).
@@ -38,6 +43,8 @@ use core::fmt;
 
 /// Largest exponent of an opportunity cost.
 const MOST: u64 = 28;
+/// Least growth of the exponent with each process on a standard processor: the base is 4.
+const BITS: u64 = 2;
 /// A process can be expected to run for another hour, not for more.
 const LONGEST_MS: u64 = 3_600_000;
 
@@ -50,8 +57,6 @@ pub struct Settings {
     pub gateways: u8,
     /// A process is not moved again before so long on a node, in ms.
     pub residence_ms: u64,
-    /// Largest load ever seen, here or elsewhere.
-    pub largest: u32,
     /// Per mille: how often what is gained must contain what it costs the target. Above 1000, below 2000.
     pub stability: u32,
     /// Per mille of the time of the process that a move must save at least.
@@ -72,8 +77,7 @@ impl Default for Settings {
             costs: Costs::default(),
             gateways: 0,
             residence_ms: 5000,
-            largest: 0,
-            stability: 1300,
+            stability: 1200,
             hysteresis: 50,
             min_gain_ms: 300,
             min_demand: 25,
@@ -181,14 +185,14 @@ struct Scale {
 
 impl Scale {
     fn new(own: &Node, others: impl Iterator<Item = Node>, settings: &Settings) -> Scale {
-        let (mut nodes, mut largest) = (1u32, settings.largest.max(own.load));
+        let (mut nodes, mut largest) = (1u32, own.load);
         for node in others.filter(|n| usable(n, settings)) {
             nodes = nodes.saturating_add(1);
             largest = largest.max(node.upload);
         }
         let log = u64::from(log2(nodes.clamp(2, 1 << 15)));
         let top = (u64::from(largest) + 1).next_power_of_two();
-        let per_process = top * u64::from(ONE) / u64::from(UNIT);
+        let per_process = top * BITS * u64::from(ONE) / u64::from(UNIT);
         Scale { load: log.max(per_process).min(MOST * u64::from(ONE)), top, memory: log }
     }
 
@@ -266,6 +270,8 @@ fn place(
         return None;
     }
     let demand = process.demand(&host).max(1);
+    // More calls than computing: it is not to leave, and called home.
+    let call_bound = |calls: u64, node: &Node| calls >= u64::from(node.alone());
     let adds = host.share(demand);
     let calls_here = if home { 0 } else { calls(process, &host, host.id, settings) };
     let load_here = host.load.max(adds);
@@ -281,20 +287,22 @@ fn place(
         let before = node.upload.saturating_sub(node.share(UNIT + 2));
         let after = before.saturating_add(node.share(if is_home { demand } else { demand + demand / 50 }));
         let calls_there = if is_home { 0 } else { calls(process, &host, node.id, settings) };
-        let there = altload(after, node.alone(), node.cpus).saturating_add(calls_there);
-        let saved = here.saturating_sub(there);
-        let called_home = is_home && (io || calls_here >= here / 8);
-        let hysteresis = if asked || called_home { 0 } else { u64::from(settings.hysteresis) };
-        if saved == 0 || saved * 1000 < here.saturating_mul(hysteresis) {
+        if !is_home && !asked && call_bound(calls_there.saturating_mul(2), node) {
             return;
         }
+        let there = altload(after, node.alone(), node.cpus).saturating_add(calls_there);
+        let saved = here.saturating_sub(there);
+        let called_home = is_home && (io || call_bound(calls_here, &host));
+        let hysteresis = if asked { 0 } else { u64::from(settings.hysteresis) };
+        let clear = saved > 0 && saved.saturating_mul(1000) >= here.saturating_mul(hysteresis);
         let gain = age.saturating_mul(saved.saturating_mul(1000) / here) / 1000;
         let price = settings.costs.moving_ms(
             process.memory,
             if is_home { host.id } else { node.id },
             settings.gateways,
         );
-        if !asked && !(is_home && io) && gain < price.saturating_add(settings.min_gain_ms) {
+        let pays = asked || gain >= price.saturating_add(settings.min_gain_ms);
+        if !(called_home && !asked || clear && pays) {
             return;
         }
         // Calls that wait for home hold up the target's work as little as the process's own gain is large.

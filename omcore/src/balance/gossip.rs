@@ -31,7 +31,6 @@ pub struct Window<const N: usize> {
     /// When each was heard, in ms of the caller's clock.
     heard: [u64; N],
     next: usize,
-    largest: u32,
 }
 
 impl<const N: usize> Default for Window<N> {
@@ -59,13 +58,12 @@ impl<const N: usize> Window<N> {
             tmem: 0,
             age_ms: 0,
         };
-        Window { nodes: [NOBODY; N], heard: [0; N], next: 0, largest: 0 }
+        Window { nodes: [NOBODY; N], heard: [0; N], next: 0 }
     }
 
     /// News of a node. It takes the next slot in turn, and older news of the same node are forgotten.
     pub fn put(&mut self, node: Node, now_ms: u64) {
         self.remove(node.id);
-        self.largest = self.largest.max(node.load);
         if let (Some(slot), Some(heard)) = (self.nodes.get_mut(self.next), self.heard.get_mut(self.next)) {
             *slot = node;
             *heard = now_ms;
@@ -108,11 +106,6 @@ impl<const N: usize> Window<N> {
                 node.id = 0;
             }
         }
-    }
-
-    /// Largest load ever told.
-    pub const fn largest(&self) -> u32 {
-        self.largest
     }
 }
 

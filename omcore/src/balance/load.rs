@@ -64,8 +64,6 @@ pub struct Meter {
     coming_in: u32,
     /// Load that left in this period and is still in its samples.
     left: u32,
-    /// Largest load ever seen here.
-    peak: u32,
     now: Loads,
     speed: u32,
     cpus: u16,
@@ -82,7 +80,6 @@ impl Meter {
             came_lately: 0,
             coming_in: 0,
             left: 0,
-            peak: 0,
             now: Loads { load: 0, upload: UNIT + 2, util: 0 },
             speed: STANDARD_SPEED,
             cpus: 1,
@@ -92,11 +89,6 @@ impl Meter {
     /// The loads as they stand: of the last period, and what came and left since.
     pub const fn loads(&self) -> Loads {
         self.now
-    }
-
-    /// Largest load measured here so far.
-    pub const fn peak(&self) -> u32 {
-        self.peak
     }
 
     /// Ends a period, of a second or thereabouts.
@@ -131,7 +123,6 @@ impl Meter {
 
         let came = self.share_quarters();
         let slow = (self.accumulated + SCALE / 2) / SCALE;
-        self.peak = self.peak.max(narrow(load));
         self.now = Loads {
             load: narrow(self.wasted(slow.saturating_sub(self.left.into()))),
             upload: narrow(self.wasted(self.upper + came).saturating_add(self.one_more().into())),
