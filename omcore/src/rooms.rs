@@ -4,6 +4,8 @@
 //!
 //! The `path` attributes are relative to this file's folder, whoever includes it.
 
+#[path = "balance/mod.rs"]
+pub mod balance;
 #[path = "map.rs"]
 pub mod map;
 #[path = "syscalls.rs"]
