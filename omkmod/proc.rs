@@ -5,10 +5,11 @@
 //! Runs in the reading or writing task; writes may wait for as long as a process needs to move.
 
 use crate::sys::errno::EOPNOTSUPP;
-use crate::cluster::load::{self, Load};
-use crate::cluster::settings::Setting;
+use crate::cluster::{balance, load};
 use crate::cluster::{cluster, Cluster};
-use crate::omcore::traits::{Decay, Hint, Traits};
+use crate::omcore::balance::node::{Hint, Node};
+use crate::omcore::balance::stats::{Decay, Keep};
+use crate::omcore::traits::Traits;
 use crate::process::request::{Refusal, Target};
 use crate::process::{cantmove, journey};
 use crate::proc_hpc::tree::{self, File, Guard, Kind};
@@ -120,18 +121,30 @@ pub(crate) fn show(number: u8, arg: u32, out: &mut Text<'_>) -> Result {
     }
 }
 
-fn show_load(l: &Load, name: &str, out: &mut Text<'_>) -> Result {
+fn show_load(n: &Node, name: &str, out: &mut Text<'_>) -> Result {
     done(match name {
-        "load" => writeln!(out, "{}", l.load),
-        "mem" => writeln!(out, "{}", l.mem),
-        "rmem" => writeln!(out, "{}", l.rmem),
-        "tmem" => writeln!(out, "{}", l.tmem),
-        "speed" => writeln!(out, "{}", l.speed),
-        "status" => writeln!(out, "{}", l.status),
-        "util" => writeln!(out, "{}", l.util),
-        "cpus" => writeln!(out, "{}", l.cpus),
+        "load" => writeln!(out, "{}", n.load),
+        "upload" => writeln!(out, "{}", n.upload),
+        "mem" => writeln!(out, "{}", n.mem),
+        "rmem" => writeln!(out, "{}", n.rmem),
+        "tmem" => writeln!(out, "{}", n.tmem),
+        "speed" => writeln!(out, "{}", n.speed),
+        "status" => writeln!(out, "{}", n.status),
+        "util" => writeln!(out, "{}", n.util),
+        "cpus" => writeln!(out, "{}", n.cpus),
+        "guests" => writeln!(out, "{}", n.guests),
+        "slots" => writeln!(out, "{}", n.slots),
         _ => return Err(ENOENT),
     })
+}
+
+fn show_info(c: &Cluster, name: &str, out: &mut Text<'_>) -> Result {
+    match name {
+        "away" => done(writeln!(out, "{}", c.all_away()?.len())),
+        "balance" => done(c.balance.show_counts(out)),
+        "reason" => done(c.balance.show_reasons(out)),
+        _ => show_load(&load::own(), name, out),
+    }
 }
 
 fn show_node(c: &Cluster, name: &str, out: &mut Text<'_>) -> Result {
@@ -155,25 +168,8 @@ fn show_decay(c: &Cluster, name: &str, out: &mut Text<'_>) -> Result {
     if name != "own" {
         return Ok(());
     }
-    let t = Task::current()?.traits();
-    let factor = match t.decay() {
-        Decay::Slow => c.settings.get(Setting::SlowDecay),
-        Decay::Fast => c.settings.get(Setting::FastDecay),
-        Decay::None => 1000,
-    };
-    let mut shown = write!(out, "{factor}");
-    for (holds, word) in [
-        (t.hint() == Hint::Cpu, "cpujob"),
-        (t.hint() == Hint::Io, "iojob"),
-        (t.kept_in_exec() && !t.kept_once(), "exec"),
-        (t.kept_once(), "execonce"),
-        (t.inherited(), "inherit"),
-    ] {
-        if holds {
-            shown = shown.and_then(|()| write!(out, " {word}"));
-        }
-    }
-    done(shown.and_then(|()| writeln!(out)))
+    let manner = Task::current()?.traits().manner();
+    done(writeln!(out, "{}", manner.show(balance::pace(c))))
 }
 
 fn store_decay(c: &Cluster, name: &str, data: &[u8], why: &mut Text<'_>) -> Result {
@@ -184,15 +180,15 @@ fn store_decay(c: &Cluster, name: &str, data: &[u8], why: &mut Text<'_>) -> Resu
     let change = match name {
         "clear" => {
             c.balance.forget(&me);
-            return me.change_traits(Traits::set_hint(Hint::Unknown));
+            return me.change_traits(Traits::set_hint(Hint::None));
         }
         "cpujob" => Traits::set_hint(Hint::Cpu),
         "iojob" => Traits::set_hint(Hint::Io),
         "fast" => Traits::set_decay(Decay::Fast),
         "slow" => Traits::set_decay(Decay::Slow),
         "none" => Traits::set_decay(Decay::None),
-        "exec" => Traits::set_exec(false),
-        "execonce" => Traits::set_exec(true),
+        "exec" => Traits::set_keep(Keep::Always),
+        "execonce" => Traits::set_keep(Keep::Once),
         "inherit" => Traits::set_inherit(),
         _ => return Err(EPERM),
     };

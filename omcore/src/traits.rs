@@ -3,29 +3,10 @@
 //! What a user has said of a process, as one word: whether it moves by itself, how long its statistics count, what it
 //! needs. Children and executed programs inherit part of it.
 //!
-//! Pure functions on a `u64`; any context, the fork and exec probes included.
+//! Pure functions on a `u64`, which the kernel half keeps for each process of which something was said; any context, the fork and exec probes included.
 
-/// How long the statistics of a process count (openMosix manual, `/proc/hpc/decay`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decay {
-    /// By `admin/slowdecay`: what nobody chose otherwise.
-    Slow,
-    /// By `admin/fastdecay`.
-    Fast,
-    /// From start to end.
-    None,
-}
-
-/// What the process needs, if somebody said so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hint {
-    /// Nobody did.
-    Unknown,
-    /// The processor.
-    Cpu,
-    /// The disk, or other things at home.
-    Io,
-}
+use super::balance::node::Hint;
+use super::balance::stats::{Decay, Keep, Manner};
 
 /// The word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,37 +32,42 @@ impl Traits {
         self.0 & STAY != 0
     }
 
-    /// How long its statistics count.
-    pub fn decay(self) -> Decay {
-        match (self.0 & DECAY) >> 1 {
-            2 => Decay::Fast,
-            3 => Decay::None,
-            _ => Decay::Slow,
+    /// How it is to be judged.
+    pub fn manner(self) -> Manner {
+        Manner {
+            decay: match (self.0 & DECAY) >> 1 {
+                2 => Decay::Fast,
+                3 => Decay::None,
+                _ => Decay::Slow,
+            },
+            hint: match (self.0 & HINT) >> 3 {
+                1 => Hint::Cpu,
+                2 => Hint::Io,
+                _ => Hint::None,
+            },
+            keep: match self.0 & (EXEC | EXEC_ONCE) {
+                0 => Keep::Never,
+                EXEC_ONCE => Keep::Once,
+                _ => Keep::Always,
+            },
+            inherit: self.0 & INHERIT != 0,
         }
     }
 
-    /// What it needs.
-    pub fn hint(self) -> Hint {
-        match (self.0 & HINT) >> 3 {
-            1 => Hint::Cpu,
-            2 => Hint::Io,
-            _ => Hint::Unknown,
+    fn with_manner(self, m: Manner) -> Traits {
+        let inherit = if m.inherit { INHERIT } else { 0 };
+        self.with(Self::set_decay(m.decay))
+            .with(Self::set_hint(m.hint))
+            .with((EXEC | EXEC_ONCE, Self::keeping(m.keep)))
+            .with((INHERIT, inherit))
+    }
+
+    const fn keeping(keep: Keep) -> u64 {
+        match keep {
+            Keep::Never => 0,
+            Keep::Once => EXEC_ONCE,
+            Keep::Always => EXEC,
         }
-    }
-
-    /// Is the policy kept in programs that it executes: always, or in the next one?
-    pub fn kept_in_exec(self) -> bool {
-        self.0 & (EXEC | EXEC_ONCE) != 0
-    }
-
-    /// In the next one only?
-    pub fn kept_once(self) -> bool {
-        self.0 & (EXEC | EXEC_ONCE) == EXEC_ONCE
-    }
-
-    /// Do children get the policy?
-    pub fn inherited(self) -> bool {
-        self.0 & INHERIT != 0
     }
 
     /// The signal it wants after each move; 0: none.
@@ -115,16 +101,16 @@ impl Traits {
     /// A hint.
     pub fn set_hint(hint: Hint) -> Change {
         let n = match hint {
-            Hint::Unknown => 0,
+            Hint::None => 0,
             Hint::Cpu => 1,
             Hint::Io => 2,
         };
         (HINT, n << 3)
     }
 
-    /// Keep the policy in executed programs; `once`: in the next one only.
-    pub fn set_exec(once: bool) -> Change {
-        (EXEC | EXEC_ONCE, if once { EXEC_ONCE } else { EXEC })
+    /// Whether programs that it executes keep the policy.
+    pub fn set_keep(keep: Keep) -> Change {
+        (EXEC | EXEC_ONCE, Self::keeping(keep))
     }
 
     /// Children get the policy.
@@ -151,21 +137,22 @@ impl Traits {
     /// What a child begins with. To stay is for a whole family; a policy only if it says so.
     #[must_use]
     pub fn born(self) -> Self {
-        let policy = if self.inherited() { DECAY | HINT | EXEC | EXEC_ONCE | INHERIT } else { 0 };
-        Traits(self.0 & (STAY | DISCLOSURE | policy))
+        Traits(self.0 & (STAY | DISCLOSURE)).judged(self.manner().of_child())
     }
 
     /// What is left in an executed program. Its handlers are gone, and with them the wish for a signal.
     #[must_use]
     pub fn executed(self) -> Self {
-        let policy = if self.0 & EXEC != 0 {
-            DECAY | HINT | EXEC | INHERIT
-        } else if self.0 & EXEC_ONCE != 0 {
-            DECAY | HINT
+        Traits(self.0 & (STAY | DISCLOSURE)).judged(self.manner().after_exec())
+    }
+
+    /// A process of which nothing was said has no bits.
+    fn judged(self, manner: Manner) -> Self {
+        if manner == Manner::default() {
+            self
         } else {
-            0
-        };
-        Traits(self.0 & (STAY | DISCLOSURE | policy))
+            self.with_manner(manner)
+        }
     }
 }
 
@@ -186,35 +173,34 @@ mod tests {
     fn what_is_said_is_remembered() {
         let t = all();
         assert!(t.stays());
-        assert_eq!((t.decay(), t.hint(), t.sigmig(), t.disclosure()), (Decay::Fast, Hint::Io, 34, 0));
+        assert_eq!((t.manner().decay, t.manner().hint, t.sigmig(), t.disclosure()), (Decay::Fast, Hint::Io, 34, 0));
         let t = t.with(Traits::set_stay(false)).with(Traits::set_decay(Decay::None)).with(Traits::set_disclosure(9));
-        assert_eq!((t.stays(), t.decay(), t.disclosure()), (false, Decay::None, 3));
+        assert_eq!((t.stays(), t.manner().decay, t.disclosure()), (false, Decay::None, 3));
         assert_eq!(t.with(Traits::set_sigmig(65)).sigmig(), 0);
         let nothing = Traits::default();
         assert_eq!(
-            (nothing.decay(), nothing.hint(), nothing.disclosure()),
-            (Decay::Slow, Hint::Unknown, DISCLOSURE_DEFAULT)
+            (nothing.manner(), nothing.disclosure()),
+            (Manner::default(), DISCLOSURE_DEFAULT)
         );
     }
 
     #[test]
     fn children_stay_as_their_parents_and_inherit_on_request() {
         let child = all().born();
-        assert_eq!((child.stays(), child.decay(), child.sigmig(), child.disclosure()), (true, Decay::Slow, 0, 0));
-        let child = all().with(Traits::set_inherit()).born();
-        assert_eq!((child.decay(), child.hint(), child.inherited()), (Decay::Fast, Hint::Io, true));
+        assert_eq!((child.stays(), child.manner().decay, child.sigmig(), child.disclosure()), (true, Decay::Slow, 0, 0));
+        let child = all().with(Traits::set_inherit()).born().manner();
+        assert_eq!((child.decay, child.hint, child.inherit), (Decay::Fast, Hint::Io, true));
     }
 
     #[test]
     fn programs_keep_the_policy_for_ever_once_or_not() {
-        assert_eq!(all().executed().decay(), Decay::Slow);
+        assert_eq!(all().executed().manner().decay, Decay::Slow);
         assert!(all().executed().stays());
-        let once = all().with(Traits::set_exec(true));
-        assert!(once.kept_once());
-        assert_eq!(once.executed().decay(), Decay::Fast);
-        assert_eq!(once.executed().executed().decay(), Decay::Slow);
-        let always = all().with(Traits::set_exec(false));
-        assert_eq!(always.executed().executed().hint(), Hint::Io);
+        let once = all().with(Traits::set_keep(Keep::Once));
+        assert_eq!(once.executed().manner().decay, Decay::Fast);
+        assert_eq!(once.executed().executed().manner().decay, Decay::Slow);
+        let always = all().with(Traits::set_keep(Keep::Always));
+        assert_eq!(always.executed().executed().manner().hint, Hint::Io);
         assert_eq!(always.executed().sigmig(), 0);
     }
 }

@@ -7,24 +7,25 @@
 //!
 //! Locks: `book`, then `gauge` and `loads`, all mutexes. None is held while a process is asked, which may wait for the network.
 
-use super::load::{self, Table};
+use super::load;
 use super::settings::Setting;
 use super::{cluster, Cluster};
-use crate::omcore::balance::admit::{Counts, Limits, Shares};
+use crate::omcore::balance::admit::{self, Counts, Limits, NodeState, Shares};
 use crate::omcore::balance::choose::{self, Choice, Settings};
 use crate::omcore::balance::cost::Costs;
 use crate::omcore::balance::evict::{self, Why};
 use crate::omcore::balance::node::{Candidate, Hint, Node, Place};
 use crate::omcore::balance::stats::{Pace, Stats, Used};
-use crate::omcore::balance::{share, thresholds, usher};
+use crate::omcore::balance::thresholds::{self, Victim};
+use crate::omcore::balance::usher;
 use crate::proc_hpc::value::Policy;
 use crate::process::journey::{self, comm_text};
 use crate::process::request::{Cause, Refusal, Request, Target};
 use crate::sys::census::{Census, Entry};
-use crate::sys::errno::{ENETDOWN, EOPNOTSUPP};
+use crate::sys::errno::ENETDOWN;
 use crate::sys::procfs::Text;
 use crate::sys::task::{self, Task};
-use crate::sys::{self, crypto, node, thread, vessel};
+use crate::sys::{self, crypto, thread, vessel};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::c_str;
@@ -260,6 +261,8 @@ struct View {
     own: Node,
     others: KVec<Node>,
     candidates: KVec<Candidate>,
+    /// CPU time of each of them, ms.
+    cpu_ms: KVec<u64>,
     settings: Settings,
 }
 
@@ -271,6 +274,9 @@ impl View {
     /// A process goes there: until the node says so itself.
     fn expect(&mut self, choice: &Choice) {
         let memory = self.candidates.iter().find(|p| p.key == choice.key).map_or(0, |p| p.memory);
+        if let Some(c) = cluster() {
+            c.loads.lock().expect(choice.to, memory);
+        }
         if let Some(n) = self.others.iter_mut().find(|n| n.id == choice.to) {
             n.expect(memory);
         }
@@ -346,7 +352,7 @@ impl Balance {
             p.memory / 1024,
             p.age_ms / 1000,
             p.here_ms / 1000,
-            manner.decay,
+            pace(cluster().ok_or(ENETDOWN)?).factor(manner.decay),
         )
         .map_err(|_| E2BIG)
     }
@@ -396,7 +402,6 @@ impl Balance {
             },
             gateways: s.get(Setting::Gateways).min(2) as u8,
             residence_ms: s.get(Setting::Residence) * 1000,
-            largest: c.gauge.peak(),
             stale_ms: narrow(s.get(Setting::Period) * STALE_PERIODS),
             dice,
             ..Settings::default()
@@ -406,7 +411,7 @@ impl Balance {
     /// As it is now.
     fn view(&self, c: &Cluster) -> Result<View> {
         let now = boot_ms();
-        let mut candidates = KVec::new();
+        let (mut candidates, mut cpu_ms) = (KVec::new(), KVec::new());
         {
             let book = self.book.lock();
             for k in book.known.iter() {
@@ -421,9 +426,20 @@ impl Balance {
                 let traits = task.traits();
                 let p = k.candidate(now, traits.manner().hint, traits.stays() || locked || pending);
                 candidates.push(p, GFP_KERNEL)?;
+                cpu_ms.push(k.last.cpu / 1_000_000, GFP_KERNEL)?;
             }
         }
-        Ok(View { own: load::own(), others: c.loads.lock().nodes(c)?, candidates, settings: self.settings(c) })
+        let mut others = c.loads.lock().window()?;
+        // The hosts of its own processes count, however long ago they were heard of.
+        for p in candidates.iter() {
+            let Place::At(host) = p.place else { continue };
+            if !others.iter().any(|n| n.id == host) {
+                if let Some(n) = c.loads.lock().known(host) {
+                    others.push(n, GFP_KERNEL)?;
+                }
+            }
+        }
+        Ok(View { own: load::own(), others, candidates, cpu_ms, settings: self.settings(c) })
     }
 
     /// What came of those that were asked.
@@ -497,25 +513,39 @@ impl Balance {
         }
         match c.settings.policy() {
             Policy::Cost => choose::choose(&view.own, view.others(), processes(), &view.settings),
-            Policy::Thresholds => thresholds::choose(&view.own, view.others(), processes(), &load::rules(c)),
+            Policy::Thresholds => self.share_out(c, view),
         }
+    }
+
+    /// The second policy.
+    fn share_out(&self, c: &Cluster, view: &View) -> Option<Choice> {
+        let m = c.membership()?;
+        let mut preferred = KVec::new();
+        let mut whole = true;
+        load::each_preferred(c, &m, |id| {
+            let known = c.loads.lock().known(id);
+            if let Some(n) = known {
+                whole &= preferred.push(n, GFP_KERNEL).is_ok();
+            }
+        });
+        let leaving = self.book.lock().pending.iter().filter(|p| p.from == m.own_id()).count();
+        let running = c.gauge.running().saturating_sub(leaving as u32);
+        let processes = view.candidates.iter().copied().zip(view.cpu_ms.iter().copied());
+        let rule = Victim::from_rule(c.settings.get(Setting::Victim)).unwrap_or_default();
+        let nodes = preferred.iter().copied().filter(|_| whole);
+        thresholds::transfer(&view.own, running, &load::thresholds(c), nodes, processes, rule, &view.settings)
     }
 
     /// One period.
     fn round(&self, c: &Cluster, census: &mut Census) -> Result {
-        let s = &c.settings;
-        let pace = Pace {
-            interval_ns: s.get(Setting::DecayInterval) * 1_000_000_000,
-            slow: s.get(Setting::SlowDecay) as u16,
-            fast: s.get(Setting::FastDecay) as u16,
-        };
+        let pace = pace(c);
         {
             let entries = census.take();
             self.book.lock().census(c, entries, &pace);
         }
         self.settle(c);
         self.weigh(c)?;
-        if !s.is(Setting::Balance) {
+        if !c.settings.is(Setting::Balance) {
             return Ok(());
         }
         self.evict(c)?;
@@ -533,7 +563,7 @@ impl Balance {
     /// How much of this node its guests use.
     fn weigh(&self, c: &Cluster) -> Result {
         let guests = c.guests()?;
-        let cpu: u64 = guests.iter().map(|g| g.used()).sum();
+        let cpu: u64 = guests.iter().filter(|g| g.is_first()).map(|g| g.used()).sum();
         let own = load::own();
         let mut book = self.book.lock();
         let period_ms = c.settings.get(Setting::Period).max(1);
@@ -569,6 +599,37 @@ impl Balance {
         self.book.lock().say(line);
         Ok(())
     }
+}
+
+/// How fast statistics decay here.
+pub(crate) fn pace(c: &Cluster) -> Pace {
+    let s = &c.settings;
+    Pace {
+        interval_ns: s.get(Setting::DecayInterval) * 1_000_000_000,
+        slow: s.get(Setting::SlowDecay) as u16,
+        fast: s.get(Setting::FastDecay) as u16,
+    }
+}
+
+/// Whether a process of another node, or a group of them, may come now.
+pub(crate) fn admit(c: &Cluster, wants: &admit::Request, group: bool) -> core::result::Result<(), Refusal> {
+    let here = NodeState { node: load::own(), promised: 0, limits: limits(c), shares: c.balance.shares() };
+    admit::admit(&here, wants).map_err(|why| {
+        let errno = match why {
+            admit::Refusal::Memory => ENOMEM,
+            admit::Refusal::Slots => ENOSPC,
+            _ => EBUSY,
+        };
+        if why == admit::Refusal::Memory {
+            let (needed, available) = (wants.memory >> 20, here.node.mem >> 20);
+            let who = if group { "the group needs" } else { "the process needs" };
+            return Refusal::new(
+                errno,
+                format_args!("it has {available} MiB of memory to be had, {who} {needed} MiB and some must be left"),
+            );
+        }
+        Refusal::new(errno, format_args!("{why}"))
+    })
 }
 
 /// The limits that the administrator set.

@@ -2,7 +2,7 @@
 //! Joining and leaving, and the orders that concern every process: bring and expel.
 
 use super::settings::Setting;
-use super::{listener, load, Cluster, Membership};
+use super::{balance, listener, load, Cluster, Membership};
 use crate::sys::errno::{EADDRNOTAVAIL, ENOKEY, ETIMEDOUT};
 use crate::omcore::map::{self, Map};
 use crate::guest::Guest;
@@ -13,7 +13,6 @@ use crate::sys::procfs::Text;
 use crate::sys::thread::{self, Thread};
 use crate::sys::{node, shared, task};
 use core::fmt::Write;
-use core::sync::atomic::Ordering;
 use kernel::c_str;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -25,14 +24,15 @@ pub(crate) type Refused = Error;
 pub(super) struct Threads {
     _listener: Thread,
     _load: Thread,
+    _balance: Thread,
     _meter: Thread,
 }
 
 /// How long bring and expel wait for the processes concerned, in ms.
 const ORDER_PATIENCE_MS: u32 = 120_000;
 
-/// How often it is looked how much the guests here have computed: while a timer of one goes by that, more often.
-const METER_MS: u32 = 50;
+/// How often it is looked at the run queue, and how much the guests here have computed: while a timer of one goes by that, more often.
+const METER_MS: u32 = 20;
 const METER_FINE_MS: u32 = 2;
 
 /// Reminds guests that compute to tell home.
@@ -41,6 +41,7 @@ fn meter() -> Result<Thread> {
         while !thread::should_stop() {
             let mut left = METER_MS;
             if let Some(c) = super::cluster() {
+                c.gauge.sample();
                 errand::overdue(c);
                 shared::sweep_twins();
             }
@@ -108,7 +109,8 @@ impl Cluster {
         let threads = (|| {
             Ok::<_, Error>(Threads {
                 _listener: listener::start(own_ip)?,
-                _load: load::start(own_ip)?,
+                _load: load::start(self, own_ip)?,
+                _balance: balance::start()?,
                 _meter: meter()?,
             })
         })();
@@ -173,6 +175,8 @@ impl Cluster {
         *self.membership.lock() = None;
         let threads = self.threads.lock().take();
         drop(threads);
+        let voice = self.voice.lock().take();
+        drop(voice);
         let resting = core::mem::replace(&mut *self.resting.lock(), KVec::new());
         drop(resting);
     }

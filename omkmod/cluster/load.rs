@@ -117,11 +117,6 @@ impl Table {
         Some(Node { age_ms, status: h.node.status | Status::UP, ..h.node })
     }
 
-    /// The largest load ever told.
-    pub(super) fn largest(&self) -> u32 {
-        self.recent.as_ref().map_or(0, |w| w.largest())
-    }
-
     /// A process goes there.
     pub(super) fn expect(&mut self, id: u16, memory: u64) {
         if let Some(w) = &mut self.recent {
@@ -250,7 +245,9 @@ fn ask(c: &Cluster, m: &Membership, id: u16) {
     loop {
         let due = c.queries.lock().due(now_ms());
         match due {
-            Due::Send { node, serial } => drop(voice.say_as(m, node, Kind::Query, serial, 0)),
+            Due::Send { node, serial } => {
+                let _ = voice.say_as(m, node, Kind::Query, serial, 0);
+            }
             Due::Failed { node } => {
                 c.loads.lock().silent(node);
                 if node == id {
@@ -339,7 +336,9 @@ fn tell(c: &Cluster, voice: &Voice, m: &Membership) {
         let _ = voice.say(m, id, Kind::Report, 0);
     }
     if news.is_some_and(|s| s == State::Under || s == State::Full) {
-        each_preferred(c, m, |id| drop(voice.say(m, id, Kind::State, 0)));
+        each_preferred(c, m, |id| {
+            let _ = voice.say(m, id, Kind::State, 0);
+        });
     }
 }
 

@@ -4,6 +4,8 @@
 //! [`Gauge::sample`] is called often by the meter thread, [`Gauge::period`] by the thread that sends load messages, the rest
 //! by whoever moves a process. One mutex, a leaf.
 
+use super::balance::Count;
+use super::{cluster, Cluster};
 use crate::omcore::balance::load::{Loads, Meter, Sample};
 use crate::sys::{node, task};
 use kernel::prelude::*;
@@ -27,14 +29,45 @@ struct Inner {
     running: u64,
     /// When the last sample was taken.
     last: u64,
+    /// Average of the last period, rounded.
+    average: u32,
     /// Nanoseconds of all processors together, when the period began: busy, and in all.
     before: (u64, u64),
+}
+
+/// A guest on its way here counts from the moment it is let in until it is here, or is not.
+pub(crate) struct Coming {
+    arrived: bool,
+}
+
+impl Coming {
+    /// It is let in.
+    pub(crate) fn new(c: &Cluster) -> Self {
+        c.gauge.inner.lock().meter.coming();
+        Coming { arrived: false }
+    }
+
+    /// It is here.
+    pub(crate) fn arrived(mut self) {
+        self.arrived = true;
+        if let Some(c) = cluster() {
+            c.balance.count(Count::CameIn);
+        }
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        if let Some(c) = cluster() {
+            c.gauge.inner.lock().meter.came(self.arrived);
+        }
+    }
 }
 
 impl Gauge {
     /// Before the first period.
     pub(super) fn new() -> impl PinInit<Self> {
-        let inner = Inner { meter: Meter::new(), ticks: 0, running: 0, last: 0, before: (0, 0) };
+        let inner = Inner { meter: Meter::new(), ticks: 0, running: 0, last: 0, average: 0, before: (0, 0) };
         pin_init!(Gauge { inner <- new_mutex!(inner) })
     }
 
@@ -66,6 +99,9 @@ impl Gauge {
             cpus: cpus.min(u16::MAX.into()) as u16,
             speed: u32::try_from(speed).unwrap_or(u32::MAX),
         };
+        if let Some(n) = (inner.running + ticks / 2).checked_div(ticks) {
+            inner.average = u32::try_from(n).unwrap_or(u32::MAX);
+        }
         inner.ticks = 0;
         inner.running = 0;
         inner.meter.period(sample)
@@ -76,19 +112,9 @@ impl Gauge {
         self.inner.lock().meter.loads()
     }
 
-    /// The largest load ever seen here.
-    pub(super) fn peak(&self) -> u32 {
-        self.inner.lock().meter.peak()
-    }
-
-    /// A guest begins to come.
-    pub(crate) fn coming(&self) {
-        self.inner.lock().meter.coming();
-    }
-
-    /// It is here, or it is not.
-    pub(crate) fn came(&self, arrived: bool) {
-        self.inner.lock().meter.came(arrived);
+    /// How many processes ran or could have, on the average of the last period.
+    pub(super) fn running(&self) -> u32 {
+        self.inner.lock().average
     }
 
     /// A process that uses so much of a processor (hundredths) begins to leave.

@@ -4,10 +4,12 @@
 //! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `away`, `guests`,
 //! `cradles`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
 
+pub(crate) mod balance;
 pub(crate) mod cradle;
 mod join;
 pub(crate) mod load;
 pub(crate) mod listener;
+pub(crate) mod meter;
 pub(crate) mod settings;
 
 use crate::deputy::{Away, Reunion};
@@ -99,6 +101,16 @@ pub(crate) struct Cluster {
     /// Loads of the other nodes.
     #[pin]
     pub(crate) loads: Mutex<load::Table>,
+    #[pin]
+    queries: Mutex<load::Asked>,
+    /// For those who ask other nodes.
+    #[pin]
+    voice: Mutex<Option<Arc<load::Voice>>>,
+    /// How busy this node is.
+    #[pin]
+    pub(crate) gauge: meter::Gauge,
+    #[pin]
+    pub(crate) balance: balance::Balance,
     /// What the administrator has set.
     #[pin]
     pub(crate) settings: Settings,
@@ -127,6 +139,10 @@ impl Holder {
                 resting <- new_mutex!(KVec::new()),
                 mustering <- new_mutex!(KVec::new()),
                 loads <- new_mutex!(load::Table::new()),
+                queries <- new_mutex!(load::Asked::new(0)),
+                voice <- new_mutex!(None),
+                gauge <- meter::Gauge::new(),
+                balance <- balance::Balance::new(),
                 settings <- Settings::new(),
             }),
             GFP_KERNEL,
@@ -241,6 +257,12 @@ impl Cluster {
             out.push(g.clone(), GFP_KERNEL)?;
         }
         Ok(out)
+    }
+
+    /// How many processes of other nodes are here: a guest is a thread.
+    pub(crate) fn guest_processes(&self) -> u16 {
+        let n = self.guests.lock().iter().filter(|g| g.is_first()).count();
+        u16::try_from(n).unwrap_or(u16::MAX)
     }
 
     /// The guest with this local pid.

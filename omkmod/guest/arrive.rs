@@ -5,11 +5,14 @@ use super::company::{Company, Known};
 use super::Guest;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::listener::Shift;
+use crate::cluster::balance;
+use crate::cluster::meter::Coming;
 use crate::cluster::settings::Setting;
+use crate::omcore::balance::admit;
 use crate::cluster::{cluster, Cluster};
 use crate::cluster::cradle::{Arrival, Place};
 use crate::link::{bad, Link};
-use crate::omcore::wire::{vma_flag, Kind, Reader, Vma};
+use crate::omcore::wire::{self, vma_flag, Kind, Reader, Vma};
 use crate::process::image::{self, Thread};
 use crate::process::profile::Profile;
 use crate::process::request::Refusal;
@@ -40,12 +43,18 @@ fn refuse(link: &mut Link, r: &Refusal) {
 /// At the door: after a `Move` frame.
 pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
     let admitted = Profile::take(link.body()).map_err(Refusal::from).and_then(|p| {
-        if c.settings.is(Setting::Block) {
-            return Err(Refusal::new(EBUSY, format_args!("it takes no guests (mosctl block)")));
-        }
-        p.fits().map(|()| p)
+        p.fits()?;
+        let wants = admit::Request {
+            memory: p.pages.max(p.group_pages).saturating_mul(wire::PAGE as u64),
+            load: p.load,
+            home: link.peer,
+            limit: p.limit,
+            by_command: p.load == 0,
+        };
+        balance::admit(c, &wants, p.group_pages > p.pages)?;
+        Ok((p, Coming::new(c)))
     });
-    let profile = match admitted {
+    let (profile, coming) = match admitted {
         Ok(p) => p,
         Err(r) => return refuse(&mut link, &r),
     };
@@ -56,7 +65,7 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
         if exiting {
             return refuse(&mut link, &Refusal::new(EAGAIN, format_args!("it could not start a task for the guest")));
         }
-        move_in(link, profile);
+        move_in(link, profile, coming);
     });
     if let Err(e) = started {
         let n = e.to_errno();
@@ -65,7 +74,7 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
 }
 
 /// In the vessel.
-fn move_in(mut link: Link, profile: Profile) {
+fn move_in(mut link: Link, profile: Profile, coming: Coming) {
     let (thread, list) = match receive(&mut link, &profile) {
         Ok(t) => t,
         Err(r) => {
@@ -74,13 +83,16 @@ fn move_in(mut link: Link, profile: Profile) {
             return task::kill_self();
         }
     };
-    if let Err(e) = begin(link, &profile, &thread, &list) {
-        let n = e.to_errno();
-        if e != ECONNRESET {
-            pr_info!("pid {} of another node did not move in ({})\n", profile.pid, n);
+    match begin(link, &profile, &thread, &list) {
+        Ok(()) => coming.arrived(),
+        Err(e) => {
+            let n = e.to_errno();
+            if e != ECONNRESET {
+                pr_info!("pid {} of another node did not move in ({})\n", profile.pid, n);
+            }
+            task::dispatch(false);
+            task::kill_self();
         }
-        task::dispatch(false);
-        task::kill_self();
     }
 }
 

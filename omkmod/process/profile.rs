@@ -6,13 +6,10 @@ use crate::omcore::wire::{MmInfo, Reader, Writer, MAX_THREADS};
 use crate::process::group::Passage;
 use crate::process::request::{Cause, Refusal};
 use crate::sys::task::Task;
-use crate::sys::{memory, node, task};
+use crate::sys::{memory, task};
 use kernel::prelude::*;
 
 const RLIMIT_STACK: u32 = 3;
-
-/// Bytes that a node keeps for itself when it takes a guest in.
-const RESERVE: u64 = 16 << 20;
 
 /// Body of a `Move` frame.
 pub(crate) struct Profile {
@@ -34,6 +31,8 @@ pub(crate) struct Profile {
     pub(crate) pages: u64,
     /// The load it brings, hundredths of a processor, if no person but the balancer sends it; else 0.
     pub(crate) load: u32,
+    /// Up to which load of this node it wants to come.
+    pub(crate) limit: u32,
     /// What this node's administrator may know of it (`pids/PID/disclosure`), and its owner and group if so.
     pub(crate) disclosure: u32,
     pub(crate) uid: u32,
@@ -65,7 +64,11 @@ impl Profile {
             pages: memory::used(),
             load: match cause {
                 Cause::Command => 0,
-                Cause::Balance { load } => load.max(1),
+                Cause::Balance { load, .. } => load.max(1),
+            },
+            limit: match cause {
+                Cause::Command => u32::MAX,
+                Cause::Balance { limit, .. } => limit,
             },
             disclosure,
             uid,
@@ -91,6 +94,7 @@ impl Profile {
         w.u32(self.threads);
         w.u64(self.pages);
         w.u32(self.load);
+        w.u32(self.limit);
         w.u32(self.disclosure);
         w.u32(self.uid);
         w.u32(self.gid);
@@ -121,6 +125,7 @@ impl Profile {
                 threads: r.u32()?,
                 pages: r.u64()?,
                 load: r.u32()?,
+                limit: r.u32()?,
                 disclosure: r.u32()?,
                 uid: r.u32()?,
                 gid: r.u32()?,
@@ -137,7 +142,7 @@ impl Profile {
         take().map_err(bad)
     }
 
-    /// Can it live on this machine?
+    /// Can it live on this machine? Whether there is room for it is asked elsewhere.
     pub(crate) fn fits(&self) -> core::result::Result<(), Refusal> {
         if self.threads > MAX_THREADS {
             let threads = self.threads;
@@ -152,16 +157,6 @@ impl Profile {
                     format_args!("the target's processor lacks features of home's (word {i}: {missing:#x})"),
                 ));
             }
-        }
-        let (_, available, _) = node::memory();
-        let needed = self.pages.max(self.group_pages).saturating_mul(4096);
-        if needed.saturating_add(RESERVE) > available {
-            let (needed, available) = (needed >> 20, available >> 20);
-            let who = if self.group_pages > self.pages { "the group needs" } else { "the process needs" };
-            return Err(Refusal::new(
-                ENOMEM,
-                format_args!("it has {available} MiB of memory to be had, {who} {needed} MiB"),
-            ));
         }
         let ours = task::xstate_size() as u64;
         if self.xstate_layout != task::xstate_layout() {

@@ -21,8 +21,9 @@ pub(crate) enum Target {
 pub(crate) enum Cause {
     /// A person, or what follows from an earlier move.
     Command,
-    /// The balancer. With the load that the process brings, in hundredths of a processor.
-    Balance { load: u32 },
+    /// The balancer. With what the process wants, in hundredths of a processor, and up to which load of the target it is still
+    /// worth while.
+    Balance { load: u32, limit: u32 },
 }
 
 /// Why a request was not fulfilled.

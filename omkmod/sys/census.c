@@ -18,7 +18,6 @@ struct om_census_entry {
 	u32 threads;
 	u64 started;
 	u64 cpu;	/* ns */
-	u64 waited;	/* ns that its threads could have run and did not */
 	u64 memory;	/* bytes that only it has */
 	u64 calls;	/* reads, writes, and waits of its own will, whichever were more */
 	u64 out;	/* bytes written and read */
@@ -29,9 +28,6 @@ static void add_thread(struct om_census_entry *e, struct task_struct *t, u64 *io
 {
 	e->threads++;
 	e->cpu += max(READ_ONCE(t->utime) + READ_ONCE(t->stime), READ_ONCE(t->se.sum_exec_runtime));
-#ifdef CONFIG_SCHED_INFO
-	e->waited += READ_ONCE(t->sched_info.run_delay);
-#endif
 #ifdef CONFIG_TASK_XACCT
 	*io += READ_ONCE(t->ioac.syscr) + READ_ONCE(t->ioac.syscw);
 	e->out += READ_ONCE(t->ioac.wchar);
@@ -87,8 +83,8 @@ u32 om_census(struct om_census_entry *out, u32 most)
 	return n;
 }
 
-/* What the threads of one task's process could have run and did not, ns; with what they ran. */
-void om_task_demand(struct task_struct *task, u64 *cpu, u64 *waited)
+/* CPU time of the threads of a process that are still there, ns. */
+u64 om_process_cpu(struct task_struct *task)
 {
 	struct om_census_entry e = { };
 	struct task_struct *t;
@@ -98,6 +94,5 @@ void om_task_demand(struct task_struct *task, u64 *cpu, u64 *waited)
 	for_each_thread(task, t)
 		add_thread(&e, t, &io, &waits);
 	rcu_read_unlock();
-	*cpu = e.cpu;
-	*waited = e.waited;
+	return e.cpu;
 }

@@ -52,9 +52,8 @@ pub(crate) struct CensusEntry {
     pub(crate) threads: u32,
     /// When it was started.
     pub(crate) started: u64,
-    /// CPU time, and time it could have run and did not, ns.
+    /// CPU time, ns.
     pub(crate) cpu: u64,
-    pub(crate) waited: u64,
     /// Bytes that only it has.
     pub(crate) memory: u64,
     /// Reads, writes and waits.
@@ -84,7 +83,7 @@ extern "C" {
 
     // census.c, traits.c
     pub(super) fn om_census(out: *mut CensusEntry, most: c_uint) -> c_uint;
-    pub(super) fn om_task_demand(task: *mut Opaque, cpu: *mut u64, waited: *mut u64);
+    pub(super) fn om_process_cpu(task: *mut Opaque) -> u64;
     pub(super) fn om_traits_get(task: *mut Opaque) -> u64;
     pub(super) fn om_traits_change(task: *mut Opaque, clear: u64, set: u64) -> c_int;
     pub(super) fn om_traits_clear();
@@ -323,7 +322,6 @@ extern "C" {
     pub(super) fn om_proc_branches_exit();
 
     // node.c
-    pub(super) fn om_node_load() -> u64;
     pub(super) fn om_realtime() -> u64;
     pub(super) fn om_node_memory(free: *mut u64, available: *mut u64, total: *mut u64);
     pub(super) fn om_node_cpus() -> c_uint;

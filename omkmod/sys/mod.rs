@@ -110,6 +110,21 @@ pub(crate) fn drop_front<T: Copy>(v: &mut KVec<T>, n: usize) {
     unsafe { v.set_len(left) };
 }
 
+/// Keeps the elements that pass, in order.
+pub(crate) fn retain<T>(v: &mut KVec<T>, keep: impl Fn(&T) -> bool) {
+    let mut kept = 0;
+    for i in 0..v.len() {
+        if v.get(i).is_some_and(&keep) {
+            v.swap(kept, i);
+            kept += 1;
+        }
+    }
+    while v.len() > kept {
+        let last = v.len() - 1;
+        drop(swap_remove(v, last));
+    }
+}
+
 /// Takes element `i` out of a vector by swapping the last one in.
 pub(crate) fn swap_remove<T>(v: &mut KVec<T>, i: usize) -> Option<T> {
     let n = v.len();

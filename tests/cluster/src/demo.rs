@@ -191,7 +191,7 @@ impl Case {
         let expected = self.starts_at.iter().chain(self.route.iter().map(|(_, destination)| destination));
         let expected = expected.map(|destination| match destination {
             Destination::Node(node) => NodeId::from(*node),
-            Destination::Home => home.id(),
+            Destination::Home | Destination::Balance => home.id(),
         });
         let expected: Vec<NodeId> = std::iter::once(home.id()).chain(expected).collect();
         ensure!(stations(&moves, home.id()) == expected, "it went {moves:?} instead of {expected:?}");
