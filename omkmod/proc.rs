@@ -5,11 +5,14 @@
 //! Runs in the reading or writing task; writes may wait for as long as a process needs to move.
 
 use crate::sys::errno::EOPNOTSUPP;
-use crate::cluster::load::{self, Load};
+use crate::cluster::{balance, load};
 use crate::cluster::{cluster, Cluster};
+use crate::omcore::balance::node::{Hint, Node};
+use crate::omcore::balance::stats::{Decay, Keep};
+use crate::omcore::traits::Traits;
 use crate::process::request::{Refusal, Target};
 use crate::process::{cantmove, journey};
-use crate::proc_hpc::tree::{self, File, Guard};
+use crate::proc_hpc::tree::{self, File, Guard, Kind};
 use crate::proc_hpc::value::{self, Destination};
 use crate::sys::group::sharers;
 use crate::sys::procfs::{Dir, Text};
@@ -28,6 +31,7 @@ const RTT_SAMPLES: u64 = 301;
 pub(crate) struct Tree {
     _admin: Dir,
     _info: Dir,
+    _decay: Dir,
     _root: Dir,
 }
 
@@ -36,18 +40,20 @@ impl Tree {
         let mut root = Dir::new("hpc", None)?;
         let admin = Dir::new("admin", Some(&root))?;
         let info = Dir::new("info", Some(&root))?;
+        let decay = Dir::new("decay", Some(&root))?;
         for (number, f) in numbered() {
             match f.path.split_once('/') {
                 None => root.file(f.path, f.mode, number, 0)?,
                 Some(("admin", name)) => admin.file(name, f.mode, number, 0)?,
                 Some(("info", name)) => info.file(name, f.mode, number, 0)?,
+                Some(("decay", name)) => decay.file(name, f.mode, number, 0)?,
                 _ => {}
             }
         }
         root.branch("pids", below("pids/PID/"))?;
         root.branch("nodes", below("nodes/N/"))?;
         root.branch("remote", below("remote/PID/"))?;
-        Ok(Tree { _admin: admin, _info: info, _root: root })
+        Ok(Tree { _admin: admin, _info: info, _decay: decay, _root: root })
     }
 }
 
@@ -93,7 +99,8 @@ pub(crate) fn show(number: u8, arg: u32, out: &mut Text<'_>) -> Result {
     let f = file(number)?;
     let (branch, name) = f.path.rsplit_once('/').unwrap_or(("", f.path));
     match branch {
-        "info" => show_load(&load::own(), name, out),
+        "info" => show_info(c, name, out),
+        "decay" => show_decay(c, name, out),
         "nodes/N" => {
             let id = u16::try_from(arg).map_err(|_| ENOENT)?;
             if name == "address" {
@@ -114,39 +121,78 @@ pub(crate) fn show(number: u8, arg: u32, out: &mut Text<'_>) -> Result {
     }
 }
 
-fn show_load(l: &Load, name: &str, out: &mut Text<'_>) -> Result {
+fn show_load(n: &Node, name: &str, out: &mut Text<'_>) -> Result {
     done(match name {
-        "load" => writeln!(out, "{}", l.load),
-        "mem" => writeln!(out, "{}", l.mem),
-        "rmem" => writeln!(out, "{}", l.rmem),
-        "tmem" => writeln!(out, "{}", l.tmem),
-        "speed" => writeln!(out, "{}", l.speed),
-        "status" => writeln!(out, "{}", l.status),
-        "util" => writeln!(out, "{}", l.util),
-        "cpus" => writeln!(out, "{}", l.cpus),
+        "load" => writeln!(out, "{}", n.load),
+        "upload" => writeln!(out, "{}", n.upload),
+        "mem" => writeln!(out, "{}", n.mem),
+        "rmem" => writeln!(out, "{}", n.rmem),
+        "tmem" => writeln!(out, "{}", n.tmem),
+        "speed" => writeln!(out, "{}", n.speed),
+        "status" => writeln!(out, "{}", n.status),
+        "util" => writeln!(out, "{}", n.util),
+        "cpus" => writeln!(out, "{}", n.cpus),
+        "guests" => writeln!(out, "{}", n.guests),
+        "slots" => writeln!(out, "{}", n.slots),
         _ => return Err(ENOENT),
     })
 }
 
+fn show_info(c: &Cluster, name: &str, out: &mut Text<'_>) -> Result {
+    match name {
+        "away" => done(writeln!(out, "{}", c.all_away()?.len())),
+        "balance" => done(c.balance.show_counts(out)),
+        "reason" => done(c.balance.show_reasons(out)),
+        _ => show_load(&load::own(), name, out),
+    }
+}
+
 fn show_node(c: &Cluster, name: &str, out: &mut Text<'_>) -> Result {
-    let s = &c.switches;
-    let toggle = |b: &core::sync::atomic::AtomicBool| u8::from(b.load(Ordering::Relaxed));
+    if let Some(shown) = c.settings.show(name, out) {
+        return done(shown);
+    }
     done(match name {
         "config" => return c.print_map(out),
-        "block" => writeln!(out, "{}", toggle(&s.block)),
-        "stay" => writeln!(out, "{}", toggle(&s.stay)),
-        "lstay" => writeln!(out, "{}", toggle(&s.lstay)),
-        "quiet" => writeln!(out, "{}", toggle(&s.quiet)),
-        "trusted" => writeln!(out, "{}", toggle(&s.trusted)),
         "mospe" => writeln!(out, "{}", c.own_id()),
         "version" => writeln!(out, "{VERSION}"),
-        "speed" => writeln!(out, "{}", s.speed.load(Ordering::Relaxed)),
-        "sspeed" => writeln!(out, "{}", s.sspeed.load(Ordering::Relaxed)),
-        "gateways" => writeln!(out, "0"),
+        // There is no cluster file system.
+        "nomfs" => writeln!(out, "1"),
         // Commands: nothing to show but the reasons that a write leaves behind.
-        "bring" | "expel" => Ok(()),
+        "bring" | "expel" | "mfcosts" => Ok(()),
         _ => return Err(ENOENT),
     })
+}
+
+/// The policy of the process that asks.
+fn show_decay(c: &Cluster, name: &str, out: &mut Text<'_>) -> Result {
+    if name != "own" {
+        return Ok(());
+    }
+    let manner = Task::current()?.traits().manner();
+    done(writeln!(out, "{}", manner.show(balance::pace(c))))
+}
+
+fn store_decay(c: &Cluster, name: &str, data: &[u8], why: &mut Text<'_>) -> Result {
+    if value::toggle(data) != Some(true) {
+        return bad_value(why);
+    }
+    let me = Task::current()?;
+    let change = match name {
+        "clear" => {
+            c.balance.forget(&me);
+            return me.change_traits(Traits::set_hint(Hint::None));
+        }
+        "cpujob" => Traits::set_hint(Hint::Cpu),
+        "iojob" => Traits::set_hint(Hint::Io),
+        "fast" => Traits::set_decay(Decay::Fast),
+        "slow" => Traits::set_decay(Decay::Slow),
+        "none" => Traits::set_decay(Decay::None),
+        "exec" => Traits::set_keep(Keep::Always),
+        "execonce" => Traits::set_keep(Keep::Once),
+        "inherit" => Traits::set_inherit(),
+        _ => return Err(EPERM),
+    };
+    me.change_traits(change)
 }
 
 fn show_guest(c: &Cluster, pid: i32, name: &str, out: &mut Text<'_>) -> Result {
@@ -154,14 +200,28 @@ fn show_guest(c: &Cluster, pid: i32, name: &str, out: &mut Text<'_>) -> Result {
     let task = Task::find_global(pid).ok_or(ENOENT)?;
     done(match name {
         "from" => writeln!(out, "{}", g.home),
-        "identity" => writeln!(out, "node {} pid {} ({})", g.home, g.home_pid, journey::comm_text(&g.comm)),
+        "identity" => {
+            let known = g.company.known;
+            let mut shown = write!(out, "node {}", g.home);
+            if known.level >= 1 {
+                shown = shown.and_then(|()| write!(out, " pid {}", g.home_pid));
+            }
+            if known.level >= 2 {
+                shown = shown.and_then(|()| write!(out, " uid {} gid {}", known.uid, known.gid));
+            }
+            if known.level >= 3 {
+                shown = shown.and_then(|()| write!(out, " ({})", journey::comm_text(&g.comm)));
+            }
+            shown.and_then(|()| writeln!(out))
+        }
         "stats" => {
             let (utime, stime) = task.cputime();
-            writeln!(out, "utime {} ms, stime {} ms, forwarded calls {}", utime / 1_000_000, stime / 1_000_000, g.calls.load(Ordering::Relaxed))
+            let (utime, stime, calls) = (utime / 1_000_000, stime / 1_000_000, g.calls.load(Ordering::Relaxed));
+            writeln!(out, "utime {utime} ms, stime {stime} ms, forwarded calls {calls}, nice {}", task.nice())
         }
         "statm" => {
-            let (size, resident) = task.memory();
-            writeln!(out, "{size} {resident}")
+            let m = task.memory_parts();
+            writeln!(out, "{} {} {} {} {} {} {}", m[0], m[1], m[2], m[3], m[4], m[5], m[6])
         }
         "goto" => writeln!(out, "{}", c.own_id()),
         _ => return Err(ENOENT),
@@ -174,6 +234,15 @@ fn show_process(c: &Cluster, pid: i32, name: &str, out: &mut Text<'_>) -> Result
     done(match name {
         "where" | "goto" | "migrate" => writeln!(out, "{}", away.map_or(0, |d| d.node)),
         "nmigs" => writeln!(out, "{}", c.records.lock().get(&task).map_or(0, |r| r.nmigs)),
+        "stay" => writeln!(out, "{}", u8::from(task.traits().stays())),
+        "sigmig" => writeln!(out, "{}", task.traits().sigmig()),
+        "disclosure" => writeln!(out, "{}", task.traits().disclosure()),
+        "stats" => {
+            if !task.may_control() {
+                return Err(EACCES);
+            }
+            return c.balance.show_process(&task, out);
+        }
         "lock" => writeln!(out, "{}", u8::from(c.records.lock().get(&task).is_some_and(|r| r.locked))),
         "cantmove" => {
             let locked = c.records.lock().get(&task).is_some_and(|r| r.locked);
@@ -241,7 +310,8 @@ pub(crate) fn store(number: u8, arg: u32, data: &[u8], why: &mut Text<'_>) -> Re
                 None => bad_value(why),
             }
         }
-        _ => store_node(c, name, data, why),
+        "decay" => store_decay(c, name, data, why),
+        _ => store_node(c, f, name, data, why),
     }
 }
 
@@ -250,50 +320,38 @@ fn bad_value(why: &mut Text<'_>) -> Result {
     Err(EINVAL)
 }
 
-fn store_node(c: &Cluster, name: &str, data: &[u8], why: &mut Text<'_>) -> Result {
-    let s = &c.switches;
-    let switch = match name {
-        "config" => return c.configure(data, why),
+fn store_node(c: &Cluster, f: &File, name: &str, data: &[u8], why: &mut Text<'_>) -> Result {
+    if f.kind == Kind::Absent || name == "nomfs" && value::toggle(data) == Some(false) {
+        let _ = write!(why, "the cluster file system is not part of this version");
+        return Err(EOPNOTSUPP);
+    }
+    if let Some(taken) = c.settings.store(name, data) {
+        return if taken { Ok(()) } else { bad_value(why) };
+    }
+    match name {
+        "config" => c.configure(data, why),
         "bring" | "expel" => {
             if value::toggle(data) != Some(true) {
                 return bad_value(why);
             }
-            return if name == "bring" { c.bring(why) } else { c.expel(why) };
-        }
-        "key" => {
-            return match value::key(data) {
-                Some(key) => c.set_key(&key),
-                None => {
-                    let _ = write!(why, "a key is 64 hexadecimal digits (omctl keygen makes one)");
-                    Err(EINVAL)
-                }
+            if name == "bring" {
+                c.bring(why)
+            } else {
+                c.expel(why)
             }
         }
-        "speed" | "sspeed" => {
-            return match value::number(data) {
-                Some(n) if n > 0 => {
-                    (if name == "speed" { &s.speed } else { &s.sspeed }).store(n, Ordering::Relaxed);
-                    Ok(())
-                }
-                _ => bad_value(why),
+        "key" => match value::key(data) {
+            Some(key) => c.set_key(&key),
+            None => {
+                let _ = write!(why, "a key is 64 hexadecimal digits (omctl keygen makes one)");
+                Err(EINVAL)
             }
-        }
-        "block" => &s.block,
-        "stay" => &s.stay,
-        "lstay" => &s.lstay,
-        "quiet" => &s.quiet,
-        "trusted" => &s.trusted,
+        },
+        "nomfs" => value::toggle(data).map(|_| ()).map_or_else(|| bad_value(why), Ok),
         _ => {
             let _ = write!(why, "this file cannot be written");
-            return Err(EPERM);
+            Err(EPERM)
         }
-    };
-    match value::toggle(data) {
-        Some(on) => {
-            switch.store(on, Ordering::Relaxed);
-            Ok(())
-        }
-        None => bad_value(why),
     }
 }
 
@@ -309,13 +367,31 @@ fn store_process(c: &Cluster, pid: i32, name: &str, data: &[u8], why: &mut Text<
                 Some(Destination::Home) => Target::Home,
                 Some(Destination::Node(n)) if c.own_id() == n => Target::Home,
                 Some(Destination::Node(n)) => Target::Node(n),
-                Some(Destination::Balance) | None => return bad_value(why),
+                Some(Destination::Balance) => {
+                    return c.balance.place(c, &task).map_err(|r: Refusal| {
+                        let _ = why.write_str(r.words());
+                        r.errno()
+                    })
+                }
+                None => return bad_value(why),
             };
             journey::ask(&task, target).map_err(|r: Refusal| {
                 let _ = why.write_str(r.words());
                 r.errno()
             })
         }
+        "stay" => match value::toggle(data) {
+            Some(on) => task.change_traits(Traits::set_stay(on)),
+            None => bad_value(why),
+        },
+        "sigmig" => match value::within(data, 0, 64) {
+            Some(signal) => task.change_traits(Traits::set_sigmig(signal as u8)),
+            None => bad_value(why),
+        },
+        "disclosure" => match value::within(data, 0, 3) {
+            Some(level) => task.change_traits(Traits::set_disclosure(level as u8)),
+            None => bad_value(why),
+        },
         "lock" => match value::toggle(data) {
             Some(on) => {
                 c.records.lock().of(&task)?.locked = on;

@@ -4,10 +4,14 @@
 //!
 //! The `path` attributes are relative to this file's folder, whoever includes it.
 
+#[path = "balance/mod.rs"]
+pub mod balance;
 #[path = "map.rs"]
 pub mod map;
 #[path = "syscalls.rs"]
 pub mod syscalls;
+#[path = "traits.rs"]
+pub mod traits;
 #[allow(missing_docs)] // its records document fields in groups
 #[path = "wire.rs"]
 pub mod wire;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Joining and leaving, and the orders that concern every process: bring and expel.
 
-use super::{listener, load, Cluster, Membership};
+use super::settings::Setting;
+use super::{balance, listener, load, Cluster, Membership};
 use crate::sys::errno::{EADDRNOTAVAIL, ENOKEY, ETIMEDOUT};
 use crate::omcore::map::{self, Map};
 use crate::guest::Guest;
@@ -12,7 +13,6 @@ use crate::sys::procfs::Text;
 use crate::sys::thread::{self, Thread};
 use crate::sys::{node, shared, task};
 use core::fmt::Write;
-use core::sync::atomic::Ordering;
 use kernel::c_str;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -24,14 +24,15 @@ pub(crate) type Refused = Error;
 pub(super) struct Threads {
     _listener: Thread,
     _load: Thread,
+    _balance: Thread,
     _meter: Thread,
 }
 
 /// How long bring and expel wait for the processes concerned, in ms.
 const ORDER_PATIENCE_MS: u32 = 120_000;
 
-/// How often it is looked how much the guests here have computed: while a timer of one goes by that, more often.
-const METER_MS: u32 = 50;
+/// How often it is looked at the run queue, and how much the guests here have computed: while a timer of one goes by that, more often.
+const METER_MS: u32 = 20;
 const METER_FINE_MS: u32 = 2;
 
 /// Reminds guests that compute to tell home.
@@ -40,6 +41,7 @@ fn meter() -> Result<Thread> {
         while !thread::should_stop() {
             let mut left = METER_MS;
             if let Some(c) = super::cluster() {
+                c.gauge.sample();
                 errand::overdue(c);
                 shared::sweep_twins();
             }
@@ -87,7 +89,7 @@ impl Cluster {
             copy
         };
         if key.is_empty() {
-            if !self.switches.trusted.load(Ordering::Relaxed) {
+            if !self.settings.is(Setting::Trusted) {
                 let _ = write!(
                     why,
                     "no cluster key: create /etc/openmosix.key with 'omctl keygen' and copy it to every node, or declare \
@@ -107,7 +109,8 @@ impl Cluster {
         let threads = (|| {
             Ok::<_, Error>(Threads {
                 _listener: listener::start(own_ip)?,
-                _load: load::start(own_ip)?,
+                _load: load::start(self, own_ip)?,
+                _balance: balance::start()?,
                 _meter: meter()?,
             })
         })();
@@ -120,7 +123,7 @@ impl Cluster {
                 return Err(e);
             }
         }
-        self.switches.block.store(false, Ordering::Relaxed);
+        self.settings.set(Setting::Block, 0);
         pr_info!("configuration changed: this is node {} of {} configured\n", own, m.map().len());
         Ok(())
     }
@@ -131,7 +134,7 @@ impl Cluster {
             return Ok(());
         }
         // In order: nothing comes in, guests go home, own processes come back, the table is erased.
-        self.switches.block.store(true, Ordering::Relaxed);
+        self.settings.set(Setting::Block, 1);
         let done = self.expel(why).and_then(|()| self.bring_all(why));
         if let Err(e) = done {
             if !force {
@@ -159,7 +162,7 @@ impl Cluster {
                 );
                 return Err(EBUSY);
             }
-            self.switches.block.store(true, Ordering::Relaxed);
+            self.settings.set(Setting::Block, 1);
             self.expel(why)?;
             self.bring_all(why)?;
         }
@@ -172,13 +175,15 @@ impl Cluster {
         *self.membership.lock() = None;
         let threads = self.threads.lock().take();
         drop(threads);
+        let voice = self.voice.lock().take();
+        drop(voice);
         let resting = core::mem::replace(&mut *self.resting.lock(), KVec::new());
         drop(resting);
     }
 
     /// `bring`: own processes come home and no longer leave by themselves.
     pub(crate) fn bring(&self, why: &mut Text<'_>) -> Result<(), Refused> {
-        self.switches.lstay.store(true, Ordering::Relaxed);
+        self.settings.set(Setting::Lstay, 1);
         self.bring_all(why)
     }
 
@@ -208,7 +213,7 @@ impl Cluster {
 
     /// `expel`: nobody comes in any more, guests go home.
     pub(crate) fn expel(&self, why: &mut Text<'_>) -> Result<(), Refused> {
-        self.switches.block.store(true, Ordering::Relaxed);
+        self.settings.set(Setting::Block, 1);
         for g in self.guests()?.iter() {
             g.send_home();
         }

@@ -4,10 +4,13 @@
 //! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `away`, `guests`,
 //! `cradles`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
 
+pub(crate) mod balance;
 pub(crate) mod cradle;
 mod join;
 pub(crate) mod load;
 pub(crate) mod listener;
+pub(crate) mod meter;
+pub(crate) mod settings;
 
 use crate::deputy::{Away, Reunion};
 use crate::guest::Guest;
@@ -15,7 +18,8 @@ use crate::omcore::map::{Entry, Map};
 use crate::process::errand::Rest;
 use crate::process::records::Records;
 use crate::sys;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, Ordering};
+use settings::Settings;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
 use kernel::{new_mutex, pin_init};
@@ -60,18 +64,6 @@ impl Membership {
     }
 }
 
-/// Switches below `/proc/hpc/admin`.
-#[derive(Default)]
-pub(crate) struct Switches {
-    pub(crate) block: AtomicBool,
-    pub(crate) stay: AtomicBool,
-    pub(crate) lstay: AtomicBool,
-    pub(crate) quiet: AtomicBool,
-    pub(crate) trusted: AtomicBool,
-    pub(crate) speed: AtomicU64,
-    pub(crate) sspeed: AtomicU64,
-}
-
 /// Everything of this node.
 #[pin_data]
 pub(crate) struct Cluster {
@@ -109,8 +101,19 @@ pub(crate) struct Cluster {
     /// Loads of the other nodes.
     #[pin]
     pub(crate) loads: Mutex<load::Table>,
-    /// Switches of the administrator.
-    pub(crate) switches: Switches,
+    #[pin]
+    queries: Mutex<load::Asked>,
+    /// For those who ask other nodes.
+    #[pin]
+    voice: Mutex<Option<Arc<load::Voice>>>,
+    /// How busy this node is.
+    #[pin]
+    pub(crate) gauge: meter::Gauge,
+    #[pin]
+    pub(crate) balance: balance::Balance,
+    /// What the administrator has set.
+    #[pin]
+    pub(crate) settings: Settings,
 }
 
 static CLUSTER: AtomicPtr<Cluster> = AtomicPtr::new(core::ptr::null_mut());
@@ -136,11 +139,11 @@ impl Holder {
                 resting <- new_mutex!(KVec::new()),
                 mustering <- new_mutex!(KVec::new()),
                 loads <- new_mutex!(load::Table::new()),
-                switches: Switches {
-                    speed: AtomicU64::new(10_000),
-                    sspeed: AtomicU64::new(10_000),
-                    ..Switches::default()
-                },
+                queries <- new_mutex!(load::Asked::new(0)),
+                voice <- new_mutex!(None),
+                gauge <- meter::Gauge::new(),
+                balance <- balance::Balance::new(),
+                settings <- Settings::new(),
             }),
             GFP_KERNEL,
         )?;
@@ -254,6 +257,12 @@ impl Cluster {
             out.push(g.clone(), GFP_KERNEL)?;
         }
         Ok(out)
+    }
+
+    /// How many processes of other nodes are here: a guest is a thread.
+    pub(crate) fn guest_processes(&self) -> u16 {
+        let n = self.guests.lock().iter().filter(|g| g.is_first()).count();
+        u16::try_from(n).unwrap_or(u16::MAX)
     }
 
     /// The guest with this local pid.

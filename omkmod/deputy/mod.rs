@@ -23,7 +23,7 @@ use crate::link::{bad, Frame, Link};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
 use crate::process::errand;
 use crate::process::group::Seat;
-use crate::process::journey::{comm_text, Next};
+use crate::process::journey::{self, comm_text, Next};
 use crate::process::records::Move;
 use crate::process::request::{Refusal, Request, Target};
 use crate::sys::task::{self, Role, Task, TaskCell};
@@ -461,15 +461,6 @@ impl Deputy {
         });
     }
 
-    /// Remembers a completed move.
-    pub(crate) fn record(&self, m: Move) {
-        if let Some(c) = cluster() {
-            if let Ok(r) = c.records.lock().of(&self.task) {
-                r.add(m);
-            }
-        }
-    }
-
     fn account(&self, utime: u64, stime: u64) {
         let u = utime.saturating_sub(self.cpu.0.swap(utime, Ordering::Relaxed));
         let s = stime.saturating_sub(self.cpu.1.swap(stime, Ordering::Relaxed));
@@ -549,7 +540,7 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Next> {
                 return Some(Next::Ask(request, Some(m), lead));
             }
             drop(lead);
-            me.record(m);
+            journey::moved(m);
             me.uninstall();
             if let Some(request) = request {
                 request.finish(Ok(()));
@@ -570,7 +561,7 @@ pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Next> {
             let request = me.away.close();
             let (from, to) = (me.away.node, me.away.own_node);
             let calls = me.away.calls.load(Ordering::Relaxed);
-            me.record(Move { from, to, pages: 0, frozen_ns: 0, calls });
+            journey::moved(Move { from, to, pages: 0, frozen_ns: 0, calls });
             me.uninstall();
             // Where it goes on is where it was, if nobody wants otherwise.
             request.or_else(|| Request::new(Target::Node(from)).ok()).map(|r| Next::Ask(r, None, None))

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A process arrives: admission at the door, then the vessel takes everything in and waits for the word to run.
 
-use super::company::Company;
+use super::company::{Company, Known};
 use super::Guest;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::listener::Shift;
+use crate::cluster::balance;
+use crate::cluster::meter::Coming;
+use crate::cluster::settings::Setting;
+use crate::omcore::balance::admit;
 use crate::cluster::{cluster, Cluster};
 use crate::cluster::cradle::{Arrival, Place};
 use crate::link::{bad, Link};
-use crate::omcore::wire::{vma_flag, Kind, Reader, Vma};
+use crate::omcore::wire::{self, vma_flag, Kind, Reader, Vma};
 use crate::process::image::{self, Thread};
 use crate::process::profile::Profile;
 use crate::process::request::Refusal;
@@ -39,12 +43,18 @@ fn refuse(link: &mut Link, r: &Refusal) {
 /// At the door: after a `Move` frame.
 pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
     let admitted = Profile::take(link.body()).map_err(Refusal::from).and_then(|p| {
-        if c.switches.block.load(Ordering::Relaxed) {
-            return Err(Refusal::new(EBUSY, format_args!("it takes no guests (mosctl block)")));
-        }
-        p.fits().map(|()| p)
+        p.fits()?;
+        let wants = admit::Request {
+            memory: p.pages.max(p.group_pages).saturating_mul(wire::PAGE as u64),
+            load: p.load,
+            home: link.peer,
+            limit: p.limit,
+            by_command: p.load == 0,
+        };
+        balance::admit(c, &wants, p.group_pages > p.pages)?;
+        Ok((p, Coming::new(c)))
     });
-    let profile = match admitted {
+    let (profile, coming) = match admitted {
         Ok(p) => p,
         Err(r) => return refuse(&mut link, &r),
     };
@@ -55,7 +65,7 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
         if exiting {
             return refuse(&mut link, &Refusal::new(EAGAIN, format_args!("it could not start a task for the guest")));
         }
-        move_in(link, profile);
+        move_in(link, profile, coming);
     });
     if let Err(e) = started {
         let n = e.to_errno();
@@ -64,7 +74,7 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
 }
 
 /// In the vessel.
-fn move_in(mut link: Link, profile: Profile) {
+fn move_in(mut link: Link, profile: Profile, coming: Coming) {
     let (thread, list) = match receive(&mut link, &profile) {
         Ok(t) => t,
         Err(r) => {
@@ -73,13 +83,16 @@ fn move_in(mut link: Link, profile: Profile) {
             return task::kill_self();
         }
     };
-    if let Err(e) = begin(link, &profile, &thread, &list) {
-        let n = e.to_errno();
-        if e != ECONNRESET {
-            pr_info!("pid {} of another node did not move in ({})\n", profile.pid, n);
+    match begin(link, &profile, &thread, &list) {
+        Ok(()) => coming.arrived(),
+        Err(e) => {
+            let n = e.to_errno();
+            if e != ECONNRESET {
+                pr_info!("pid {} of another node did not move in ({})\n", profile.pid, n);
+            }
+            task::dispatch(false);
+            task::kill_self();
         }
-        task::dispatch(false);
-        task::kill_self();
     }
 }
 
@@ -110,7 +123,7 @@ fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(KBox<Thr
     let mut pages = 0;
     loop {
         let frame = step("receive", link.recv())?;
-        if cluster().is_some_and(|c| c.switches.block.load(Ordering::Relaxed)) {
+        if cluster().is_some_and(|c| c.settings.is(Setting::Block)) {
             return Err(Refusal::new(EBUSY, format_args!("it takes no guests any more (mosctl block)")));
         }
         match frame.kind {
@@ -194,7 +207,7 @@ fn lock(v: &Vma) {
 /// Becomes a guest, says so, and waits for home's word. What fails from here on ends this task; the process is still whole at home.
 fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result {
     task::set_sigactions(&thread.sigactions);
-    let company = Company::new()?;
+    let company = Company::new(Known { level: profile.disclosure, uid: profile.uid, gid: profile.gid })?;
     let guest = Guest::new(link, company.clone(), profile.pid, profile.own_pid, profile.own_tid, profile.comm)?;
     guest.filtered.store(thread.state.filtered != 0, Ordering::Relaxed);
     guest.install()?;

@@ -190,7 +190,7 @@ impl Guest {
         // What may be refused here for lack of memory, before home does anything.
         let prepared = cluster().ok_or(ENETDOWN).and_then(|c| {
             let copy = if has(CLONE_VM) { None } else { Some(ForkCopy::prepare()?) };
-            let company = if has(CLONE_THREAD) { self.company.clone() } else { Company::new()? };
+            let company = if has(CLONE_THREAD) { self.company.clone() } else { Company::new(self.company.known)? };
             Ok((Place::new(c, self.home)?, copy, company))
         });
         let (place, copy, company) = match prepared {

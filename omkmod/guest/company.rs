@@ -8,9 +8,20 @@ use kernel::prelude::*;
 use kernel::sync::{Arc, CondVar, Mutex};
 use kernel::{new_condvar, new_mutex, pin_init};
 
+/// What home tells this node's administrator of a process (`pids/PID/disclosure`).
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    /// 0: nothing, 1: the pid, 2: owner and group too, 3: the command too.
+    pub(crate) level: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
 /// What the threads of a guest have in common.
 #[pin_data]
 pub(crate) struct Company {
+    /// Who it is.
+    pub(crate) known: Known,
     #[pin]
     inner: Mutex<Inner>,
     #[pin]
@@ -34,9 +45,10 @@ struct Inner {
 
 impl Company {
     /// Of one thread.
-    pub(super) fn new() -> Result<Arc<Company>> {
+    pub(super) fn new(known: Known) -> Result<Arc<Company>> {
         Arc::pin_init(
             pin_init!(Company {
+                known,
                 inner <- new_mutex!(Inner { alive: 1, waiting: 0, chosen: false, calls: 0, turn: 0 }),
                 changed <- new_condvar!(),
                 memory <- new_mutex!(()),

@@ -16,6 +16,7 @@ mod twins;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link, FOREVER};
+use crate::omcore::balance::evict;
 use crate::omcore::syscalls::{self, Class};
 use crate::omcore::wire::{self, Kind, Reader, Writer};
 use crate::process::journey::comm_text;
@@ -44,7 +45,7 @@ pub(crate) struct Guest {
     #[pin]
     pub(crate) kick: Kick,
     /// The other threads of its process.
-    company: Arc<Company>,
+    pub(crate) company: Arc<Company>,
     /// The process is to go home as soon as it reaches its user-mode boundary: home knows of it.
     leaving: AtomicBool,
     /// It wants to go home.
@@ -80,6 +81,10 @@ pub(crate) struct Guest {
     object: TaskCell<Option<wire::Vma>>,
     /// CPU time of the vessel before the process moved in.
     cpu_before: (u64, u64),
+    /// When it came; ns.
+    came: u64,
+    /// At the last look of the balancer: when, and the CPU time of its process.
+    looked: (AtomicU64, AtomicU64),
 }
 
 /// CPU time after which home hears of it.
@@ -134,6 +139,8 @@ impl Guest {
                 ahead: (AtomicU64::new(0), AtomicU64::new(0)),
                 object: TaskCell::new(None),
                 cpu_before: task::cputime(),
+                came: task::now_ns(),
+                looked: (AtomicU64::new(0), AtomicU64::new(0)),
             }? Error),
             GFP_KERNEL,
         )
@@ -189,6 +196,31 @@ impl Guest {
         self.told.store(u + s, Ordering::Relaxed);
         self.due.store(u64::MAX, Ordering::Relaxed);
         (u, s)
+    }
+
+    /// Does it stand for its process, of which it is the first thread?
+    pub(crate) fn is_first(&self) -> bool {
+        self.own_pid == self.own_tid
+    }
+
+    /// CPU time of its process here, ns.
+    pub(crate) fn used(&self) -> u64 {
+        self.task.process_cpu()
+    }
+
+    /// Its process as the balancer sees it, who looks now and then.
+    pub(crate) fn weighed(&self) -> evict::Guest {
+        let (now, cpu) = (task::now_ns(), self.used());
+        let before = self.looked.0.swap(now, Ordering::Relaxed);
+        let used = cpu.saturating_sub(self.looked.1.swap(cpu, Ordering::Relaxed));
+        let load = (used * 100).checked_div(now.saturating_sub(before)).filter(|_| before != 0).unwrap_or(0);
+        evict::Guest {
+            key: self.pid as u64,
+            memory: self.task.memory_parts()[6] * wire::PAGE as u64,
+            load: u32::try_from(load).unwrap_or(u32::MAX),
+            here_ms: now.saturating_sub(self.came) / 1_000_000,
+            leaving: self.leaving.load(Ordering::Relaxed) || self.wishing.load(Ordering::Relaxed),
+        }
     }
 
     /// From any task: this guest shall go home.

@@ -10,7 +10,7 @@ use super::muster::Muster;
 use super::image::{self, Thread};
 use super::profile::Profile;
 use super::records::Move;
-use super::request::{Refusal, Request, Target};
+use super::request::{Cause, Refusal, Request, Target};
 use crate::sys::errno::{ECONNREFUSED, ECONNRESET, ENETDOWN, EOPNOTSUPP, EPROTO, ETIMEDOUT};
 use crate::cluster::{cluster, Cluster};
 use crate::deputy::{self, Away, Deputy};
@@ -41,12 +41,17 @@ pub(super) type Outcome<T> = core::result::Result<T, Refusal>;
 
 /// Asks a process to move and waits until it has, or has not.
 pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
+    begin(task, target, Cause::Command)?.wait()
+}
+
+/// Asks a process to move. What becomes of it, the request tells.
+pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Request>> {
     let c = cluster().ok_or(ENETDOWN)?;
     if !task.may_control(){
         return Err(Refusal::new(EPERM, format_args!("only its owner or an administrator may move a process")));
     }
     let pid = task.pid();
-    let request = Request::new(target)?;
+    let request = Request::by(cause, target)?;
     for tried in 0.. {
         let Some(away) = c.away(pid) else { break };
         if let Target::Node(to) = target {
@@ -56,7 +61,7 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
             }
         }
         match away.post(request.clone()) {
-            Ok(()) => return request.wait(),
+            Ok(()) => return Ok(request),
             // It comes home just now, or has become another program: what it is then is asked.
             Err(refusal) if refusal.errno() == EAGAIN && tried < ARRIVING_TRIES && !task::signal_pending() => {
                 drop(away);
@@ -67,12 +72,16 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
     }
     // Whatever becomes of the request: what the user said last counts.
     errand::cancel(c, task);
-    let Target::Node(to) = target else { return Ok(()) };
+    let Target::Node(to) = target else {
+        request.finish(Ok(()));
+        return Ok(request);
+    };
     let Some(m) = c.membership() else {
         return Err(Refusal::new(ENETDOWN, format_args!("this node is not a member of a cluster (setpe -w)")));
     };
     if to == m.own_id() {
-        return Ok(());
+        request.finish(Ok(()));
+        return Ok(request);
     }
     if m.ip_of(to).is_none() {
         return Err(Refusal::new(ENXIO, format_args!("node {to} is not in the map")));
@@ -90,7 +99,7 @@ pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
             go(r);
         }
     })?;
-    request.wait()
+    Ok(request)
 }
 
 /// Processes that share memory with this one, which is at home, begin their common journey at home.
@@ -231,7 +240,7 @@ fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> O
         (None, None) => Err(Refusal::from(ENETDOWN)),
     };
     let seat = lead.map(Seat::Lead);
-    let refusal = match seat.as_ref().map_err(|r| *r).and_then(|seat| leave_undisturbed(to, so_far, seat)) {
+    let refusal = match seat.as_ref().map_err(|r| *r).and_then(|seat| leave_undisturbed(to, so_far, seat, request.cause)) {
         Ok(deputy) => {
             request.finish(Ok(()));
             return Some(deputy);
@@ -246,10 +255,10 @@ fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> O
         return None;
     };
     // It was away and shall stay where it was: back to there.
-    let back = seat.and_then(|seat| leave_undisturbed(way_home.from, so_far, &seat));
+    let back = seat.and_then(|seat| leave_undisturbed(way_home.from, so_far, &seat, Cause::Command));
     request.finish(Err(refusal));
     if back.is_err() {
-        remember(way_home);
+        moved(way_home);
     }
     back.ok()
 }
@@ -270,11 +279,11 @@ fn accompany(seat: Follower, so_far: Option<Move>, request: Option<Arc<Request>>
         let Some(to) = to else {
             answer(Err(other));
             if let Some(way_home) = so_far {
-                remember(way_home);
+                moved(way_home);
             }
             return None;
         };
-        if let Ok(deputy) = leave(to, so_far, &seat) {
+        if let Ok(deputy) = leave(to, so_far, &seat, Cause::Command) {
             answer(request.as_ref().filter(|r| follower.fulfils(r)).map(|_| ()).ok_or(other));
             return Some(deputy);
         }
@@ -315,8 +324,8 @@ pub(super) fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
     Err(lost(to, EPROTO))
 }
 
-fn leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
-    let left = try_leave(to, so_far, seat);
+fn leave(to: u16, so_far: Option<Move>, seat: &Seat, cause: Cause) -> Outcome<Arc<Deputy>> {
+    let left = try_leave(to, so_far, seat, cause);
     if let Err(refusal) = &left {
         seat.undone(refusal);
     }
@@ -329,19 +338,19 @@ fn disturbed() -> Refusal {
 
 /// Others that write to its memory do so now and then.
 #[inline(never)]
-fn leave_undisturbed(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
+fn leave_undisturbed(to: u16, so_far: Option<Move>, seat: &Seat, cause: Cause) -> Outcome<Arc<Deputy>> {
     for _ in 1..UNDISTURBED_TRIES {
-        match leave(to, so_far, seat) {
+        match leave(to, so_far, seat, cause) {
             Err(refusal) if refusal.errno() == EAGAIN => {}
             done => return done,
         }
     }
-    leave(to, so_far, seat)
+    leave(to, so_far, seat, cause)
 }
 
 /// Not inlined: its stack must not lie under everything a deputy does later.
 #[inline(never)]
-fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>> {
+fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat, cause: Cause) -> Outcome<Arc<Deputy>> {
     // A call that it has come home for, and has not made yet, will bring it home again.
     task::unwatch_call();
     let c = cluster().ok_or(ENETDOWN)?;
@@ -362,7 +371,7 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>>
     }
     let mut body = [0u8; 512];
     let mut w = Writer::new(&mut body);
-    Profile::own(numbers.len() as u32, passage).put(&mut w);
+    Profile::own(numbers.len() as u32, passage, cause).put(&mut w);
     let len = w.len().map_err(|_| EINVAL)?;
     link.send(Kind::Move, &[body.get(..len).ok_or(EINVAL)?]).map_err(|e| lost(to, e))?;
     await_kind(&mut link, Kind::Accept, to)?;
@@ -436,7 +445,7 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>>
     let frozen_ns = task::now_ns() - begun;
     let before = so_far.unwrap_or(Move { from: m.own_id(), to, pages: 0, frozen_ns: 0, calls: 0 });
     if before.from != to {
-        deputy.record(Move {
+        moved(Move {
             to,
             pages: before.pages + pages,
             frozen_ns: before.frozen_ns + frozen_ns,
@@ -446,11 +455,16 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat) -> Outcome<Arc<Deputy>>
     Ok(deputy)
 }
 
-/// A move of the current process.
-fn remember(m: Move) {
-    let (Some(c), Some(me)) = (cluster(), Task::find(task::own_ids().0)) else { return };
+/// The current process has made a move: it is remembered, and told to it if it wants to know.
+pub(crate) fn moved(m: Move) {
+    let (Some(c), Ok(me)) = (cluster(), Task::current()) else { return };
     if let Ok(r) = c.records.lock().of(&me) {
         r.add(m);
+    }
+    let signal = me.traits().sigmig();
+    if signal != 0 {
+        // Home is node 0, as in `where`.
+        task::tell_self(signal, if m.to == c.own_id() { 0 } else { m.to });
     }
 }
 

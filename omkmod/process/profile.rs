@@ -4,14 +4,12 @@
 use crate::link::bad;
 use crate::omcore::wire::{MmInfo, Reader, Writer, MAX_THREADS};
 use crate::process::group::Passage;
-use crate::process::request::Refusal;
-use crate::sys::{memory, node, task};
+use crate::process::request::{Cause, Refusal};
+use crate::sys::task::Task;
+use crate::sys::{memory, task};
 use kernel::prelude::*;
 
 const RLIMIT_STACK: u32 = 3;
-
-/// Bytes that a node keeps for itself when it takes a guest in.
-const RESERVE: u64 = 16 << 20;
 
 /// Body of a `Move` frame.
 pub(crate) struct Profile {
@@ -31,6 +29,14 @@ pub(crate) struct Profile {
     pub(crate) threads: u32,
     /// Memory it uses, in pages: what has to fit.
     pub(crate) pages: u64,
+    /// The load it brings, hundredths of a processor, if no person but the balancer sends it; else 0.
+    pub(crate) load: u32,
+    /// Up to which load of this node it wants to come.
+    pub(crate) limit: u32,
+    /// What this node's administrator may know of it (`pids/PID/disclosure`), and its owner and group if so.
+    pub(crate) disclosure: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
     /// The journey: the same number for all processes that move together because they share memory.
     pub(crate) group: u64,
     /// Memory that all of them use, in pages.
@@ -41,8 +47,10 @@ pub(crate) struct Profile {
 
 impl Profile {
     /// Of the current task.
-    pub(super) fn own(threads: u32, passage: Passage) -> Profile {
+    pub(super) fn own(threads: u32, passage: Passage, cause: Cause) -> Profile {
         let (own_pid, own_tid) = task::own_ids();
+        let disclosure = u32::from(Task::current().map_or(0, |t| t.traits().disclosure()));
+        let (uid, gid) = if disclosure >= 2 { task::owner() } else { (0, 0) };
         Profile {
             pid: task::pid(),
             own_pid,
@@ -54,6 +62,17 @@ impl Profile {
             stack_limit: task::rlimit(RLIMIT_STACK),
             threads,
             pages: memory::used(),
+            load: match cause {
+                Cause::Command => 0,
+                Cause::Balance { load, .. } => load.max(1),
+            },
+            limit: match cause {
+                Cause::Command => u32::MAX,
+                Cause::Balance { limit, .. } => limit,
+            },
+            disclosure,
+            uid,
+            gid,
             group: passage.group,
             group_pages: passage.pages,
             mm: memory::info(),
@@ -74,6 +93,11 @@ impl Profile {
         w.u64(self.stack_limit);
         w.u32(self.threads);
         w.u64(self.pages);
+        w.u32(self.load);
+        w.u32(self.limit);
+        w.u32(self.disclosure);
+        w.u32(self.uid);
+        w.u32(self.gid);
         w.u64(self.group);
         w.u64(self.group_pages);
         self.mm.put(w);
@@ -100,6 +124,11 @@ impl Profile {
                 stack_limit: r.u64()?,
                 threads: r.u32()?,
                 pages: r.u64()?,
+                load: r.u32()?,
+                limit: r.u32()?,
+                disclosure: r.u32()?,
+                uid: r.u32()?,
+                gid: r.u32()?,
                 group: r.u64()?,
                 group_pages: r.u64()?,
                 mm: MmInfo::take(&mut r)?,
@@ -113,7 +142,7 @@ impl Profile {
         take().map_err(bad)
     }
 
-    /// Can it live on this machine?
+    /// Can it live on this machine? Whether there is room for it is asked elsewhere.
     pub(crate) fn fits(&self) -> core::result::Result<(), Refusal> {
         if self.threads > MAX_THREADS {
             let threads = self.threads;
@@ -128,16 +157,6 @@ impl Profile {
                     format_args!("the target's processor lacks features of home's (word {i}: {missing:#x})"),
                 ));
             }
-        }
-        let (_, available, _) = node::memory();
-        let needed = self.pages.max(self.group_pages).saturating_mul(4096);
-        if needed.saturating_add(RESERVE) > available {
-            let (needed, available) = (needed >> 20, available >> 20);
-            let who = if self.group_pages > self.pages { "the group needs" } else { "the process needs" };
-            return Err(Refusal::new(
-                ENOMEM,
-                format_args!("it has {available} MiB of memory to be had, {who} {needed} MiB"),
-            ));
         }
         let ours = task::xstate_size() as u64;
         if self.xstate_layout != task::xstate_layout() {

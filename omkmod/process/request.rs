@@ -16,6 +16,16 @@ pub(crate) enum Target {
     Node(u16),
 }
 
+/// Who wants it. What nobody asked for is subject to more limits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cause {
+    /// A person, or what follows from an earlier move.
+    Command,
+    /// The balancer. With what the process wants, in hundredths of a processor, and up to which load of the target it is still
+    /// worth while.
+    Balance { load: u32, limit: u32 },
+}
+
 /// Why a request was not fulfilled.
 #[derive(Clone, Copy)]
 pub(crate) struct Refusal {
@@ -80,6 +90,7 @@ const PATIENCE_MS: u32 = 300_000;
 #[pin_data]
 pub(crate) struct Request {
     pub(crate) target: Target,
+    pub(crate) cause: Cause,
     #[pin]
     done: Mutex<Option<Outcome>>,
     #[pin]
@@ -87,10 +98,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// A new one.
+    /// A new one, by a person.
     pub(crate) fn new(target: Target) -> Result<Arc<Self>> {
+        Self::by(Cause::Command, target)
+    }
+
+    /// A new one.
+    pub(crate) fn by(cause: Cause, target: Target) -> Result<Arc<Self>> {
         Arc::pin_init(
-            pin_init!(Request { target, done <- new_mutex!(None), changed <- new_condvar!() }),
+            pin_init!(Request { target, cause, done <- new_mutex!(None), changed <- new_condvar!() }),
             GFP_KERNEL,
         )
     }
@@ -99,6 +115,11 @@ impl Request {
     pub(crate) fn finish(&self, outcome: Outcome) {
         self.done.lock().get_or_insert(outcome);
         self.changed.notify_all();
+    }
+
+    /// How it went, if it is over.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        *self.done.lock()
     }
 
     /// Waits for the end; a signal or the end of patience ends the waiting, not the request.

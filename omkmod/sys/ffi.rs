@@ -44,6 +44,25 @@ pub(super) struct BranchFile {
     pub(super) file: c_uint,
 }
 
+/// Mirror of `struct om_census_entry`: what a process has used since its start.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(crate) struct CensusEntry {
+    pub(crate) pid: i32,
+    pub(crate) threads: u32,
+    /// When it was started.
+    pub(crate) started: u64,
+    /// CPU time, ns.
+    pub(crate) cpu: u64,
+    /// Bytes that only it has.
+    pub(crate) memory: u64,
+    /// Reads, writes and waits.
+    pub(crate) calls: u64,
+    /// Bytes written, and read.
+    pub(crate) out: u64,
+    pub(crate) input: u64,
+}
+
 extern "C" {
     // symbols.c, hooks.c, roles.c
     pub(super) fn om_symbols_init(missing: *mut u8, len: usize) -> c_int;
@@ -60,6 +79,14 @@ extern "C" {
     pub(super) fn om_roles_init() -> c_int;
     pub(super) fn om_roles_flush();
     pub(super) fn om_roles_exit();
+    pub(super) fn om_nr_running() -> c_uint;
+
+    // census.c, traits.c
+    pub(super) fn om_census(out: *mut CensusEntry, most: c_uint) -> c_uint;
+    pub(super) fn om_process_cpu(task: *mut Opaque) -> u64;
+    pub(super) fn om_traits_get(task: *mut Opaque) -> u64;
+    pub(super) fn om_traits_change(task: *mut Opaque, clear: u64, set: u64) -> c_int;
+    pub(super) fn om_traits_clear();
 
     // task.c
     pub(super) fn om_work_add(task: *mut Opaque, f: WorkFn, data: *mut c_void) -> c_int;
@@ -72,6 +99,8 @@ extern "C" {
     pub(super) fn om_current_pid() -> c_int;
     pub(super) fn om_current_vpid() -> c_int;
     pub(super) fn om_current_vtid() -> c_int;
+    pub(super) fn om_owner(uid: *mut u32, gid: *mut u32);
+    pub(super) fn om_tell_self(sig: c_int, value: c_int);
     pub(super) fn om_comm(out: *mut u8);
     pub(super) fn om_set_comm(name: *const u8);
     pub(super) fn om_kill_self(sig: c_int);
@@ -96,7 +125,8 @@ extern "C" {
     pub(super) fn om_task_start(task: *mut Opaque) -> u64;
     pub(super) fn om_task_stopped(task: *mut Opaque) -> bool;
     pub(super) fn om_task_cputime(task: *mut Opaque, utime: *mut u64, stime: *mut u64);
-    pub(super) fn om_task_memory(task: *mut Opaque, size: *mut u64, resident: *mut u64);
+    pub(super) fn om_task_memory(task: *mut Opaque, out: *mut u64);
+    pub(super) fn om_task_nice(task: *mut Opaque) -> c_int;
     pub(super) fn om_may_control(task: *mut Opaque) -> bool;
     pub(super) fn om_capable() -> bool;
     pub(super) fn om_reasons(task: *mut Opaque) -> u64;
@@ -292,7 +322,6 @@ extern "C" {
     pub(super) fn om_proc_branches_exit();
 
     // node.c
-    pub(super) fn om_node_load() -> u64;
     pub(super) fn om_realtime() -> u64;
     pub(super) fn om_node_memory(free: *mut u64, available: *mut u64, total: *mut u64);
     pub(super) fn om_node_cpus() -> c_uint;

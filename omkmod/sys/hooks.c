@@ -65,16 +65,19 @@ static struct ftrace_ops dispatch_ops = {
 static void probe_exit(void *data, struct task_struct *task)
 {
 	om_role_exit(task);
+	om_traits_exit(task);
 }
 
 static void probe_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
 	om_role_born(parent, child);
+	om_traits_born(parent, child);
 }
 
 static void probe_exec(void *data, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	om_armed_exec(task);
+	om_traits_exec(task);
 }
 
 static void probe_signal(void *data, int sig, struct kernel_siginfo *info,

@@ -4,6 +4,7 @@
 //! The only room with `unsafe` and with calls into C. It knows nothing of migration: it offers sockets, threads, a
 //! task's own state, the window on memory that is elsewhere, and proc files.
 
+pub(crate) mod census;
 pub(crate) mod crypto;
 pub(crate) mod errno;
 mod ffi;
@@ -71,6 +72,7 @@ pub(crate) fn exit() {
     // SAFETY: called once, after a successful init.
     unsafe {
         ffi::om_hooks_exit();
+        ffi::om_traits_clear();
         ffi::om_roles_exit();
         ffi::om_mm_exit();
         ffi::om_shared_exit();
@@ -106,6 +108,21 @@ pub(crate) fn drop_front<T: Copy>(v: &mut KVec<T>, n: usize) {
     let left = v.len() - n;
     // SAFETY: fewer than before, all initialized; `Copy` values need no drop.
     unsafe { v.set_len(left) };
+}
+
+/// Keeps the elements that pass, in order.
+pub(crate) fn retain<T>(v: &mut KVec<T>, keep: impl Fn(&T) -> bool) {
+    let mut kept = 0;
+    for i in 0..v.len() {
+        if v.get(i).is_some_and(&keep) {
+            v.swap(kept, i);
+            kept += 1;
+        }
+    }
+    while v.len() > kept {
+        let last = v.len() - 1;
+        drop(swap_remove(v, last));
+    }
 }
 
 /// Takes element `i` out of a vector by swapping the last one in.

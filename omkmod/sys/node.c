@@ -7,17 +7,10 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
-#include <linux/sched/loadavg.h>
 
 #include <net/route.h>
 
 #include "shim.h"
-
-/* One-minute load in hundredths of a running process. */
-u64 om_node_load(void)
-{
-	return ((u64)(avenrun[0] + FIXED_1 / 200) * 100) >> FSHIFT;
-}
 
 /* Bytes: not in use; to be had without swapping; in the machine. */
 void om_node_memory(u64 *free, u64 *available, u64 *total)

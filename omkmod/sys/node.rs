@@ -3,12 +3,6 @@
 
 use super::ffi;
 
-/// One-minute load, in hundredths of a running process.
-pub(crate) fn load() -> u64 {
-    // SAFETY: no preconditions.
-    unsafe { ffi::om_node_load() }
-}
-
 /// Bytes of memory: free, available without swapping, total.
 pub(crate) fn memory() -> (u64, u64, u64) {
     let (mut free, mut available, mut total) = (0, 0, 0);
@@ -41,4 +35,10 @@ pub(crate) fn has_address(ip: u32) -> bool {
 pub(crate) fn realtime_ns() -> u64 {
     // SAFETY: no preconditions.
     unsafe { ffi::om_realtime() }
+}
+
+/// Tasks that run or could run, the calling one included.
+pub(crate) fn running() -> u32 {
+    // SAFETY: the symbol was found at load.
+    unsafe { ffi::om_nr_running() }
 }

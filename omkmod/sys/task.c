@@ -1439,18 +1439,26 @@ void om_task_cputime(struct task_struct *task, u64 *utime, u64 *stime)
 		*utime = sum - *stime;
 }
 
-/* Pages mapped and present. */
-void om_task_memory(struct task_struct *task, u64 *size, u64 *resident)
+/* Pages: mapped, resident, shared, program text, of libraries, data, changed. */
+void om_task_memory(struct task_struct *task, u64 out[7])
 {
 	struct mm_struct *mm = get_task_mm(task);
 
-	*size = *resident = 0;
+	memset(out, 0, 7 * sizeof(*out));
 	if (!mm)
 		return;
-	*size = mm->total_vm;
-	*resident = get_mm_rss(mm);
+	out[0] = mm->total_vm;
+	out[1] = get_mm_rss(mm);
+	out[2] = get_mm_counter(mm, MM_FILEPAGES) + get_mm_counter(mm, MM_SHMEMPAGES);
+	out[3] = (PAGE_ALIGN(mm->end_code) - (mm->start_code & PAGE_MASK)) >> PAGE_SHIFT;
+	out[4] = mm->exec_vm > out[3] ? mm->exec_vm - out[3] : 0;
+	out[5] = mm->data_vm + mm->stack_vm;
+	/* No page of a guest is backed by a file here. */
+	out[6] = get_mm_counter(mm, MM_ANONPAGES);
 	mmput(mm);
 }
+
+int om_task_nice(struct task_struct *task) { return task_nice(task); }
 
 /* Of the process, whichever thread is asked. */
 u64 om_task_start(struct task_struct *task)
@@ -1463,6 +1471,27 @@ u64 om_task_start(struct task_struct *task)
 	return start;
 }
 bool om_task_stopped(struct task_struct *task) { return task_is_stopped_or_traced(task); }
+
+/* The owner of the current process, as the initial user namespace knows it. */
+void om_owner(u32 *uid, u32 *gid)
+{
+	*uid = from_kuid_munged(&init_user_ns, current_uid());
+	*gid = from_kgid_munged(&init_user_ns, current_gid());
+}
+
+/* A signal of the current process to itself, with a value. */
+void om_tell_self(int sig, int value)
+{
+	struct kernel_siginfo info;
+
+	clear_siginfo(&info);
+	info.si_signo = sig;
+	info.si_code = SI_QUEUE;
+	info.si_pid = task_tgid_vnr(current);
+	info.si_uid = from_kuid_munged(current_user_ns(), current_uid());
+	info.si_int = value;
+	send_sig_info(sig, &info, current);
+}
 
 /* A fault whose action is the default waits to be delivered to this guest. */
 bool om_fault_pending(void)

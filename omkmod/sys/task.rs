@@ -3,6 +3,7 @@
 //!
 //! Functions without a `Task` concern the current task and are called in process context.
 
+use super::super::omcore::traits::{self, Traits};
 use super::super::omcore::wire::{self, State};
 use super::{ffi, Signal};
 use core::cell::UnsafeCell;
@@ -110,12 +111,36 @@ impl Task {
         (u, s)
     }
 
-    /// Its memory, mapped and resident, in pages.
-    pub(crate) fn memory(&self) -> (u64, u64) {
-        let (mut size, mut resident) = (0, 0);
-        // SAFETY: the reference is counted; two valid places.
-        unsafe { ffi::om_task_memory(self.0.as_ptr(), &mut size, &mut resident) };
-        (size, resident)
+    /// CPU time of all threads of its process that are still there, ns.
+    pub(crate) fn process_cpu(&self) -> u64 {
+        // SAFETY: the reference is counted.
+        unsafe { ffi::om_process_cpu(self.0.as_ptr()) }
+    }
+
+    /// What was said of it.
+    pub(crate) fn traits(&self) -> Traits {
+        // SAFETY: the reference is counted.
+        Traits(unsafe { ffi::om_traits_get(self.0.as_ptr()) })
+    }
+
+    /// Says something of it.
+    pub(crate) fn change_traits(&self, (clear, set): traits::Change) -> Result {
+        // SAFETY: the reference is counted.
+        to_result(unsafe { ffi::om_traits_change(self.0.as_ptr(), clear, set) })
+    }
+
+    /// Its memory in pages: mapped, resident, shared, program text, of libraries, data, changed.
+    pub(crate) fn memory_parts(&self) -> [u64; 7] {
+        let mut out = [0; 7];
+        // SAFETY: the reference is counted; room for seven.
+        unsafe { ffi::om_task_memory(self.0.as_ptr(), out.as_mut_ptr()) };
+        out
+    }
+
+    /// Its nice value, -20 to 19.
+    pub(crate) fn nice(&self) -> i32 {
+        // SAFETY: the reference is counted.
+        unsafe { ffi::om_task_nice(self.0.as_ptr()) }
     }
 
     /// May the current task move it?
@@ -707,6 +732,20 @@ pub(crate) fn own_ids() -> (i32, i32) {
     unsafe { (ffi::om_current_vpid(), ffi::om_current_vtid()) }
 }
 
+/// Owner and group of the current process.
+pub(crate) fn owner() -> (u32, u32) {
+    let (mut uid, mut gid) = (0, 0);
+    // SAFETY: two valid places.
+    unsafe { ffi::om_owner(&mut uid, &mut gid) };
+    (uid, gid)
+}
+
+/// A signal of the current process to itself.
+pub(crate) fn tell_self(signal: u8, value: u16) {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_tell_self(signal.into(), value.into()) };
+}
+
 /// The command's name.
 pub(crate) fn comm() -> [u8; 16] {
     let mut out = [0; 16];
@@ -848,4 +887,14 @@ unsafe extern "C" fn om_rust_fetch(owner: *const c_void, guest: bool, addr: u64,
         unsafe { crate::deputy::from_owner(owner) }.fetch(addr, n, locked)
     };
     ret.map_or_else(|e| e.to_errno(), |()| 0)
+}
+
+#[no_mangle]
+extern "C" fn om_rust_traits_born(bits: u64) -> u64 {
+    Traits(bits).born().0
+}
+
+#[no_mangle]
+extern "C" fn om_rust_traits_exec(bits: u64) -> u64 {
+    Traits(bits).executed().0
 }

@@ -411,11 +411,11 @@ pub const FILES: &[File] = &[
         )
     },
     File {
-        default: Some("1"),
+        default: Some("3"),
         ..owner(
             "pids/PID/disclosure",
             Kind::Range(0, 3),
-            "what a host is told of the process: 0 nothing, 1 its pid, 2 also uid and gid, 3 also its command name",
+            "what a host shows of the process in identity: 0 nothing, 1 its pid, 2 also uid and gid, 3 also its command name",
             "/proc/self/disclosure, CONFIG_MOSIX_DISCLOSURE",
         )
     },

@@ -66,9 +66,15 @@ impl Node {
         }
         let output = self.run(&format!("insmod {MODULE}"))?;
         if output.status.success() {
-            return Ok(());
+            // What a test does not move stays where it is; the tests of balancing switch it on.
+            return self.balance(false);
         }
         bail!("node {}: {output}\nthe end of its kernel log:\n{}", self.id(), self.kernel_log()?.tail(15))
+    }
+
+    /// Whether processes are moved by themselves.
+    pub fn balance(&self, on: bool) -> Result<()> {
+        self.write("/proc/hpc/admin/balance", if on { "1" } else { "0" })
     }
 
     /// Installs a map and the key, and joins.

@@ -1,0 +1,657 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Processes are moved by themselves: this node's own ones to where they get on best, guests home when they are in the way.
+//!
+//! One thread, `om_balance`, looks at all processes once a period ([`Setting::Period`]), lets the pure logic in
+//! `omcore::balance` choose, and asks the processes to move. It does not wait for them: what is under way is looked at again
+//! in the next period, so one that hangs holds up nobody.
+//!
+//! Locks: `book`, then `gauge` and `loads`, all mutexes. None is held while a process is asked, which may wait for the network.
+
+use super::load;
+use super::settings::Setting;
+use super::{cluster, Cluster};
+use crate::omcore::balance::admit::{self, Counts, Limits, NodeState, Shares};
+use crate::omcore::balance::choose::{self, Choice, Settings};
+use crate::omcore::balance::cost::Costs;
+use crate::omcore::balance::evict::{self, Why};
+use crate::omcore::balance::node::{Candidate, Hint, Node, Place};
+use crate::omcore::balance::stats::{Pace, Stats, Used};
+use crate::omcore::balance::thresholds::{self, Victim};
+use crate::omcore::balance::usher;
+use crate::proc_hpc::value::Policy;
+use crate::process::journey::{self, comm_text};
+use crate::process::request::{Cause, Refusal, Request, Target};
+use crate::sys::census::{Census, Entry};
+use crate::sys::errno::ENETDOWN;
+use crate::sys::procfs::Text;
+use crate::sys::task::{self, Task};
+use crate::sys::{self, crypto, thread, vessel};
+use core::fmt::Write;
+use core::sync::atomic::{AtomicU64, Ordering};
+use kernel::c_str;
+use kernel::prelude::*;
+use kernel::sync::{Arc, Mutex};
+use kernel::{new_mutex, pin_init};
+
+/// Moves begun in one period at most, and under way at most.
+const MOST_A_PERIOD: usize = 8;
+const MOST_AT_ONCE: usize = 8;
+/// One that could not be moved is left alone for so long.
+const BARRED_MS: u64 = 30_000;
+/// Decisions kept to be read in `info/reason`.
+const MOST_LINES: usize = 32;
+/// News that is older than so many periods does not count.
+const STALE_PERIODS: u64 = 20;
+const MIB: u64 = 1 << 20;
+
+/// What the balancer has done since the module was loaded, as in `info/balance`.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub(crate) enum Count {
+    Sent,
+    Received,
+    Dropped,
+    Considered,
+    MovedOut,
+    Refused,
+    CameIn,
+    SentHome,
+    Usher,
+    Queries,
+}
+
+const COUNTS: [&str; 10] =
+    ["sent", "received", "dropped", "considered", "moved_out", "refused", "came_in", "sent_home", "usher", "queries"];
+
+/// What is known of one process of this node.
+struct Known {
+    pid: i32,
+    started: u64,
+    threads: u32,
+    /// The numbers of the last census.
+    last: Entry,
+    /// Calls forwarded when it was looked at last, if it is away.
+    forwarded: u64,
+    stats: Stats,
+    memory: u64,
+    /// Where it is, 0 at home, and since when (ms since boot).
+    node: u16,
+    since: u64,
+    /// Not to be moved before that (ms since boot).
+    barred: u64,
+    /// Was it there at the last census?
+    seen: bool,
+}
+
+/// A move that was asked for.
+struct Pending {
+    pid: i32,
+    comm: [u8; 16],
+    from: u16,
+    choice: Choice,
+    request: Arc<Request>,
+}
+
+/// A decision, to be read by people.
+struct Line {
+    ms: u64,
+    pid: i32,
+    comm: [u8; 16],
+    from: u16,
+    /// None: it stays.
+    to: Option<u16>,
+    why: Refusal,
+}
+
+struct Book {
+    known: KVec<Known>,
+    lines: KVec<Line>,
+    pending: KVec<Pending>,
+    /// CPU time of guests, and of this node in all, at the last look; ns.
+    guests_cpu: u64,
+    looked: u64,
+    shares: Shares,
+}
+
+/// The balancer.
+#[pin_data]
+pub(crate) struct Balance {
+    #[pin]
+    book: Mutex<Book>,
+    counts: [AtomicU64; COUNTS.len()],
+}
+
+fn boot_ms() -> u64 {
+    vessel::clocks().1 / 1_000_000
+}
+
+fn narrow(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+impl Known {
+    fn new(e: &Entry) -> Known {
+        Known {
+            pid: e.pid,
+            started: e.started,
+            threads: e.threads,
+            last: *e,
+            forwarded: 0,
+            stats: Stats::new(),
+            memory: e.memory,
+            node: 0,
+            since: e.started / 1_000_000,
+            barred: 0,
+            seen: true,
+        }
+    }
+
+    /// One more period.
+    fn update(&mut self, c: &Cluster, e: &Entry, elapsed_ns: u64, pace: &Pace, now: u64) {
+        self.seen = true;
+        self.threads = e.threads;
+        let away = c.away(self.pid);
+        let node = away.as_ref().map_or(0, |a| a.node);
+        if node != self.node {
+            self.node = node;
+            self.since = now;
+            self.forwarded = 0;
+        }
+        // At home what it asks of the kernel is counted by the kernel; away every call that is forwarded is known.
+        let calls = match &away {
+            Some(a) => {
+                let calls = a.calls.load(Ordering::Relaxed);
+                calls.saturating_sub(core::mem::replace(&mut self.forwarded, calls))
+            }
+            None => e.calls.saturating_sub(self.last.calls),
+        };
+        // What is away is not in memory here: it is as large as it was at home.
+        if away.is_none() {
+            self.memory = e.memory;
+        }
+        let used = Used {
+            elapsed_ns,
+            cpu_ns: e.cpu.saturating_sub(self.last.cpu),
+            calls,
+            out_bytes: e.out.saturating_sub(self.last.out),
+            in_bytes: e.input.saturating_sub(self.last.input),
+        };
+        self.last = *e;
+        if elapsed_ns > 0 {
+            let decay = Task::find_global(self.pid).map(|t| t.traits().manner().decay).unwrap_or_default();
+            self.stats.period(&used, decay, pace);
+        }
+    }
+
+    fn candidate(&self, now: u64, hint: Hint, stay: bool) -> Candidate {
+        Candidate {
+            key: self.pid as u64,
+            place: if self.node == 0 { Place::Here } else { Place::At(self.node) },
+            load: self.stats.cpu(),
+            tasks: self.threads.min(u16::MAX.into()) as u16,
+            memory: self.memory,
+            comm: self.stats.comm(),
+            age_ms: now.saturating_sub(self.started / 1_000_000),
+            here_ms: now.saturating_sub(self.since),
+            hint,
+            stay: stay || now < self.barred,
+        }
+    }
+}
+
+impl Book {
+    /// By pid, in order.
+    fn place_of(&self, pid: i32) -> core::result::Result<usize, usize> {
+        self.known.binary_search_by_key(&pid, |k| k.pid)
+    }
+
+    fn find(&mut self, pid: i32) -> Option<&mut Known> {
+        let at = self.place_of(pid).ok()?;
+        self.known.get_mut(at)
+    }
+
+    fn enter(&mut self, e: &Entry) -> Result {
+        match self.place_of(e.pid) {
+            // The pid was used again.
+            Ok(at) => {
+                if let Some(k) = self.known.get_mut(at) {
+                    *k = Known::new(e);
+                }
+            }
+            Err(at) => {
+                self.known.push(Known::new(e), GFP_KERNEL)?;
+                if let Some(tail) = self.known.get_mut(at..) {
+                    tail.rotate_right(1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn census(&mut self, c: &Cluster, entries: &[Entry], pace: &Pace) {
+        let (now_ns, now) = (task::now_ns(), boot_ms());
+        let elapsed = now_ns.saturating_sub(core::mem::replace(&mut self.looked, now_ns));
+        for k in self.known.iter_mut() {
+            k.seen = false;
+        }
+        for e in entries {
+            match self.find(e.pid).filter(|k| k.started == e.started) {
+                Some(k) => k.update(c, e, elapsed, pace, now),
+                // Without memory it is looked at next time.
+                None => drop(self.enter(e)),
+            }
+        }
+        sys::retain(&mut self.known, |k| k.seen);
+    }
+
+    fn say(&mut self, line: Line) {
+        if self.lines.len() >= MOST_LINES {
+            self.lines.rotate_left(1);
+            if let Some(last) = self.lines.last_mut() {
+                *last = line;
+            }
+        } else {
+            let _ = self.lines.push(line, GFP_KERNEL);
+        }
+    }
+}
+
+/// Everything that one decision looks at.
+struct View {
+    own: Node,
+    others: KVec<Node>,
+    candidates: KVec<Candidate>,
+    /// CPU time of each of them, ms.
+    cpu_ms: KVec<u64>,
+    settings: Settings,
+}
+
+impl View {
+    fn others(&self) -> impl Iterator<Item = Node> + Clone + '_ {
+        self.others.iter().copied()
+    }
+
+    /// A process goes there: until the node says so itself.
+    fn expect(&mut self, choice: &Choice) {
+        let memory = self.candidates.iter().find(|p| p.key == choice.key).map_or(0, |p| p.memory);
+        if let Some(c) = cluster() {
+            c.loads.lock().expect(choice.to, memory);
+        }
+        if let Some(n) = self.others.iter_mut().find(|n| n.id == choice.to) {
+            n.expect(memory);
+        }
+        for p in self.candidates.iter_mut().filter(|p| p.key == choice.key) {
+            p.stay = true;
+        }
+    }
+}
+
+impl Balance {
+    /// It knows nothing.
+    pub(super) fn new() -> impl PinInit<Self> {
+        let book = Book {
+            known: KVec::new(),
+            lines: KVec::new(),
+            pending: KVec::new(),
+            guests_cpu: 0,
+            looked: 0,
+            shares: Shares::default(),
+        };
+        pin_init!(Balance {
+            book <- new_mutex!(book),
+            counts: [const { AtomicU64::new(0) }; COUNTS.len()],
+        })
+    }
+
+    /// One more of these.
+    pub(crate) fn count(&self, what: Count) {
+        if let Some(n) = self.counts.get(what as usize) {
+            n.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// `info/balance`.
+    pub(crate) fn show_counts(&self, out: &mut Text<'_>) -> core::fmt::Result {
+        COUNTS.iter().zip(&self.counts).try_for_each(|(name, n)| writeln!(out, "{name} {}", n.load(Ordering::Relaxed)))
+    }
+
+    /// `info/reason`.
+    pub(crate) fn show_reasons(&self, out: &mut Text<'_>) -> core::fmt::Result {
+        let book = self.book.lock();
+        book.lines.iter().try_for_each(|l| {
+            let (comm, words) = (comm_text(&l.comm), l.why.words());
+            write!(out, "{} {} {comm} ", l.ms / 1000, l.pid)?;
+            match l.to {
+                Some(to) => writeln!(out, "from {} to {to}: {words}", l.from),
+                None => writeln!(out, "stays: {words}"),
+            }
+        })
+    }
+
+    /// `pids/PID/stats`.
+    pub(crate) fn show_process(&self, task: &Task, out: &mut Text<'_>) -> Result {
+        let now = boot_ms();
+        let manner = task.traits().manner();
+        let mut book = self.book.lock();
+        let Some(k) = book.find(task.pid()).filter(|k| k.started == task.started()) else { return Ok(()) };
+        let p = k.candidate(now, manner.hint, false);
+        let hint = match manner.hint {
+            Hint::None => "none",
+            Hint::Cpu => "cpujob",
+            Hint::Io => "iojob",
+        };
+        writeln!(
+            out,
+            "load {}\ncpu_ms {}\ncalls_per_s {}\nout_kb_per_s {}\nin_kb_per_s {}\nmemory_kb {}\nage_s {}\nhere_s {}\nhint {hint}\n\
+             decay {}",
+            p.load,
+            k.last.cpu / 1_000_000,
+            p.comm.calls,
+            p.comm.out_kb,
+            p.comm.in_kb,
+            p.memory / 1024,
+            p.age_ms / 1000,
+            p.here_ms / 1000,
+            pace(cluster().ok_or(ENETDOWN)?).factor(manner.decay),
+        )
+        .map_err(|_| E2BIG)
+    }
+
+    /// `decay/clear`.
+    pub(crate) fn forget(&self, task: &Task) {
+        if let Some(k) = self.book.lock().find(task.pid()) {
+            k.stats.clear();
+        }
+    }
+
+    /// What this node's own processes and its guests use.
+    pub(crate) fn shares(&self) -> Shares {
+        self.book.lock().shares
+    }
+
+    /// `migrate PID balance`: to the best place, if it is not there.
+    pub(crate) fn place(&self, c: &Cluster, task: &Task) -> core::result::Result<(), Refusal> {
+        let m = c.membership().ok_or(ENETDOWN)?;
+        let view = self.view(c)?;
+        let key = task.pid() as u64;
+        let process = view.candidates.iter().find(|p| p.key == key);
+        let Some(process) = process else {
+            return Err(Refusal::new(EAGAIN, format_args!("nothing is known of it yet: try again in a moment")));
+        };
+        match choose::best_for(&view.own, view.others(), process, &view.settings) {
+            Some(choice) if choice.to == m.own_id() => journey::ask(task, Target::Home),
+            Some(choice) => journey::ask(task, Target::Node(choice.to)),
+            None => Ok(()),
+        }
+    }
+
+    fn settings(&self, c: &Cluster) -> Settings {
+        let s = &c.settings;
+        let o = s.overheads();
+        let dice = crypto::random().first_chunk().copied().map_or(0, u32::from_le_bytes);
+        Settings {
+            costs: Costs {
+                page: o.page,
+                call: o.call,
+                out: o.out,
+                out_kb: o.out_kb,
+                in_: o.input,
+                in_kb: o.input_kb,
+                first: o.first,
+                last: o.last,
+            },
+            gateways: s.get(Setting::Gateways).min(2) as u8,
+            residence_ms: s.get(Setting::Residence) * 1000,
+            stale_ms: narrow(s.get(Setting::Period) * STALE_PERIODS),
+            dice,
+            ..Settings::default()
+        }
+    }
+
+    /// As it is now.
+    fn view(&self, c: &Cluster) -> Result<View> {
+        let now = boot_ms();
+        let (mut candidates, mut cpu_ms) = (KVec::new(), KVec::new());
+        {
+            let book = self.book.lock();
+            for k in book.known.iter() {
+                // Most processes sleep and are small: nobody would move them.
+                let light = k.node == 0 && k.stats.cpu() == 0 && k.memory < MIB;
+                if light {
+                    continue;
+                }
+                let Some(task) = Task::find_global(k.pid) else { continue };
+                let locked = c.records.lock().get(&task).is_some_and(|r| r.locked);
+                let pending = book.pending.iter().any(|p| p.pid == k.pid);
+                let traits = task.traits();
+                let p = k.candidate(now, traits.manner().hint, traits.stays() || locked || pending);
+                candidates.push(p, GFP_KERNEL)?;
+                cpu_ms.push(k.last.cpu / 1_000_000, GFP_KERNEL)?;
+            }
+        }
+        let mut others = c.loads.lock().window()?;
+        // The hosts of its own processes count, however long ago they were heard of.
+        for p in candidates.iter() {
+            let Place::At(host) = p.place else { continue };
+            if !others.iter().any(|n| n.id == host) {
+                if let Some(n) = c.loads.lock().known(host) {
+                    others.push(n, GFP_KERNEL)?;
+                }
+            }
+        }
+        Ok(View { own: load::own(), others, candidates, cpu_ms, settings: self.settings(c) })
+    }
+
+    /// What came of those that were asked.
+    fn settle(&self, c: &Cluster) {
+        let mut book = self.book.lock();
+        let now = boot_ms();
+        let mut i = 0;
+        while let Some(p) = book.pending.get(i) {
+            let Some(outcome) = p.request.outcome() else {
+                i += 1;
+                continue;
+            };
+            let Some(p) = sys::swap_remove(&mut book.pending, i) else { return };
+            match outcome {
+                Ok(()) => {
+                    self.count(Count::MovedOut);
+                    let why = Refusal::new(EAGAIN, format_args!("{}", p.choice.reason));
+                    book.say(Line { ms: now, pid: p.pid, comm: p.comm, from: p.from, to: Some(p.choice.to), why });
+                }
+                Err(why) => {
+                    self.count(Count::Refused);
+                    if p.from == c.own_id() {
+                        c.gauge.stayed(p.choice.demand);
+                    }
+                    if let Some(k) = book.find(p.pid) {
+                        k.barred = now + BARRED_MS;
+                    }
+                    book.say(Line { ms: now, pid: p.pid, comm: p.comm, from: p.from, to: None, why });
+                }
+            }
+        }
+    }
+
+    /// Asks a process to move. The view knows of it afterwards.
+    fn start(&self, c: &Cluster, view: &mut View, choice: &Choice) -> Result {
+        let pid = choice.key as i32;
+        view.expect(choice);
+        self.count(Count::Considered);
+        let Some(task) = Task::find_global(pid) else { return Ok(()) };
+        let own = c.own_id();
+        let from = c.away(pid).map_or(own, |a| a.node);
+        let target = if choice.to == own { Target::Home } else { Target::Node(choice.to) };
+        let begun = journey::begin(&task, target, Cause::Balance { load: choice.demand, limit: choice.limit });
+        let comm = task.comm();
+        let mut book = self.book.lock();
+        match begun {
+            Ok(request) => {
+                if from == own {
+                    c.gauge.left(choice.demand);
+                    view.own.load = view.own.load.saturating_sub(view.own.share(choice.demand));
+                }
+                book.pending.push(Pending { pid, comm, from, choice: *choice, request }, GFP_KERNEL)?;
+            }
+            Err(why) => {
+                self.count(Count::Refused);
+                let now = boot_ms();
+                if let Some(k) = book.find(pid) {
+                    k.barred = now + BARRED_MS;
+                }
+                book.say(Line { ms: now, pid, comm, from, to: None, why });
+            }
+        }
+        Ok(())
+    }
+
+    fn choose(&self, c: &Cluster, view: &View) -> Option<Choice> {
+        let processes = || view.candidates.iter().copied();
+        if let Some(choice) = usher::usher(&view.own, view.others(), processes(), &view.settings) {
+            self.count(Count::Usher);
+            return Some(choice);
+        }
+        match c.settings.policy() {
+            Policy::Cost => choose::choose(&view.own, view.others(), processes(), &view.settings),
+            Policy::Thresholds => self.share_out(c, view),
+        }
+    }
+
+    /// The second policy.
+    fn share_out(&self, c: &Cluster, view: &View) -> Option<Choice> {
+        let m = c.membership()?;
+        let mut preferred = KVec::new();
+        let mut whole = true;
+        load::each_preferred(c, &m, |id| {
+            let known = c.loads.lock().known(id);
+            if let Some(n) = known {
+                whole &= preferred.push(n, GFP_KERNEL).is_ok();
+            }
+        });
+        let leaving = self.book.lock().pending.iter().filter(|p| p.from == m.own_id()).count();
+        let running = c.gauge.running().saturating_sub(leaving as u32);
+        let processes = view.candidates.iter().copied().zip(view.cpu_ms.iter().copied());
+        let rule = Victim::from_rule(c.settings.get(Setting::Victim)).unwrap_or_default();
+        let nodes = preferred.iter().copied().filter(|_| whole);
+        thresholds::transfer(&view.own, running, &load::thresholds(c), nodes, processes, rule, &view.settings)
+    }
+
+    /// One period.
+    fn round(&self, c: &Cluster, census: &mut Census) -> Result {
+        let pace = pace(c);
+        {
+            let entries = census.take();
+            self.book.lock().census(c, entries, &pace);
+        }
+        self.settle(c);
+        self.weigh(c)?;
+        if !c.settings.is(Setting::Balance) {
+            return Ok(());
+        }
+        self.evict(c)?;
+        let mut view = self.view(c)?;
+        for _ in 0..MOST_A_PERIOD {
+            if self.book.lock().pending.len() >= MOST_AT_ONCE {
+                break;
+            }
+            let Some(choice) = self.choose(c, &view) else { break };
+            self.start(c, &mut view, &choice)?;
+        }
+        Ok(())
+    }
+
+    /// How much of this node its guests use.
+    fn weigh(&self, c: &Cluster) -> Result {
+        let guests = c.guests()?;
+        let cpu: u64 = guests.iter().filter(|g| g.is_first()).map(|g| g.used()).sum();
+        let own = load::own();
+        let mut book = self.book.lock();
+        let period_ms = c.settings.get(Setting::Period).max(1);
+        let used = cpu.saturating_sub(core::mem::replace(&mut book.guests_cpu, cpu));
+        let cpus = u64::from(own.cpus.max(1));
+        let cpu_guests = narrow(used / 10_000 / period_ms).min(narrow(cpus * 100));
+        let cpu_all = u32::from(own.util) * narrow(cpus);
+        let cpu_own = cpu_all.saturating_sub(cpu_guests);
+        // Of the load, guests have the part that they have of the processors' use.
+        let part = |n: u32| narrow(u64::from(own.load) * u64::from(n) / u64::from(cpu_all.max(1)));
+        let load_guests = part(cpu_guests).min(own.load);
+        book.shares = Shares { load_guests, load_own: own.load - load_guests, cpu_guests, cpu_own };
+        Ok(())
+    }
+
+    /// Guests that must go.
+    fn evict(&self, c: &Cluster) -> Result {
+        if c.settings.is(Setting::Stay) {
+            return Ok(());
+        }
+        let all = c.guests()?;
+        let mut guests = KVec::new();
+        for g in all.iter().filter(|g| g.is_first()) {
+            guests.push(g.weighed(), GFP_KERNEL)?;
+        }
+        let found = evict::evict(&load::own(), guests.iter().copied(), &limits(c), &self.shares());
+        let Some((key, why)) = found else { return Ok(()) };
+        let Some(g) = all.iter().find(|g| g.pid as u64 == key) else { return Ok(()) };
+        self.count(if matches!(why, Why::Memory) { Count::Usher } else { Count::SentHome });
+        g.send_home();
+        let why = Refusal::new(EAGAIN, format_args!("{why}"));
+        let line = Line { ms: boot_ms(), pid: g.pid, comm: g.comm, from: c.own_id(), to: Some(g.home), why };
+        self.book.lock().say(line);
+        Ok(())
+    }
+}
+
+/// How fast statistics decay here.
+pub(crate) fn pace(c: &Cluster) -> Pace {
+    let s = &c.settings;
+    Pace {
+        interval_ns: s.get(Setting::DecayInterval) * 1_000_000_000,
+        slow: s.get(Setting::SlowDecay) as u16,
+        fast: s.get(Setting::FastDecay) as u16,
+    }
+}
+
+/// Whether a process of another node, or a group of them, may come now.
+pub(crate) fn admit(c: &Cluster, wants: &admit::Request, group: bool) -> core::result::Result<(), Refusal> {
+    let here = NodeState { node: load::own(), promised: 0, limits: limits(c), shares: c.balance.shares() };
+    admit::admit(&here, wants).map_err(|why| {
+        let errno = match why {
+            admit::Refusal::Memory => ENOMEM,
+            admit::Refusal::Slots => ENOSPC,
+            _ => EBUSY,
+        };
+        if why == admit::Refusal::Memory {
+            let (needed, available) = (wants.memory >> 20, here.node.mem >> 20);
+            let who = if group { "the group needs" } else { "the process needs" };
+            return Refusal::new(
+                errno,
+                format_args!("it has {available} MiB of memory to be had, {who} {needed} MiB and some must be left"),
+            );
+        }
+        Refusal::new(errno, format_args!("{why}"))
+    })
+}
+
+/// The limits that the administrator set.
+pub(crate) fn limits(c: &Cluster) -> Limits {
+    let s = &c.settings;
+    Limits {
+        load: narrow(s.get(Setting::LoadLimit)),
+        load_counts: Counts::from_mode(s.get(Setting::LoadLimitMode)).unwrap_or_default(),
+        cpu: narrow(s.get(Setting::CpuLimit)),
+        cpu_counts: Counts::from_mode(s.get(Setting::CpuLimitMode)).unwrap_or_default(),
+        guests: u16::try_from(s.get(Setting::MaxGuests)).unwrap_or(u16::MAX),
+    }
+}
+
+pub(super) fn start() -> Result<thread::Thread> {
+    let mut census = Census::new()?;
+    thread::Thread::start(c_str!("om_balance"), move || {
+        while !thread::should_stop() {
+            let Some(c) = cluster() else { return };
+            // Without memory nothing is decided.
+            let _ = c.balance.round(c, &mut census);
+            thread::sleep(narrow(c.settings.get(Setting::Period)));
+        }
+    })
+}
