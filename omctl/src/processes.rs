@@ -157,7 +157,7 @@ fn place(hpc: &Hpc, process: &mut Process) {
         for (name, n) in value::counters(stats.as_bytes()) {
             match name {
                 b"cpu_ms" => process.cpu_ms = process.cpu_ms.max(n),
-                b"memory_kb" => process.memory = n.saturating_mul(1024),
+                b"memory_kb" if n > 0 => process.memory = n.saturating_mul(1024),
                 _ => {}
             }
         }
