@@ -82,6 +82,14 @@ impl Busy {
     }
 }
 
+/// How much of a processor it used since an earlier look. One that is new has no rate yet; one that came home may tell
+/// less than before.
+fn rate(process: &Process, before: Option<&(u64, Instant)>) -> Option<u64> {
+    let (cpu_ms, then) = *before?;
+    let ms = u64::try_from(process.looked?.saturating_duration_since(then).as_millis()).ok()?;
+    process.cpu_ms.saturating_sub(cpu_ms).saturating_mul(1000).checked_div(ms)
+}
+
 #[derive(Default)]
 struct Top {
     hpc: Option<Hpc>,
@@ -90,25 +98,25 @@ struct Top {
     moved: bool,
     help: bool,
     offset: usize,
-    /// Processor time of each process at the last look, and when that was.
-    before: HashMap<i32, u64>,
-    looked: Option<Instant>,
+    /// Processor time of each process at the last look, and when that was: looking at all takes its time, too.
+    before: HashMap<i32, (u64, Instant)>,
     busy: Vec<Busy>,
 }
 
 impl Top {
-    /// Takes a new look, `elapsed` after the last one.
-    fn take(&mut self, all: Vec<Process>, elapsed: Duration) {
-        let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-        let times = all.iter().map(|p| (p.pid, p.cpu_ms)).collect();
+    /// Takes a new look.
+    fn take(&mut self, all: Vec<Process>) {
+        let times = all.iter().filter_map(|p| Some((p.pid, (p.cpu_ms, p.looked?)))).collect();
         let before = std::mem::replace(&mut self.before, times);
         self.busy = all
             .into_iter()
             .map(|process| {
-                // One that is new has no rate yet; one that came home may tell less than before.
-                let used =
-                    before.get(&process.pid).map_or(0, |before| process.cpu_ms.saturating_sub(*before));
-                Busy { process, cpu_per_mille: used.saturating_mul(1000) / ms }
+                let cpu_per_mille = match process.load {
+                    // News of one that is away come in jumps.
+                    Some(hundredths) => hundredths.saturating_mul(10),
+                    None => rate(&process, before.get(&process.pid)).unwrap_or(0),
+                };
+                Busy { process, cpu_per_mille }
             })
             .collect();
         self.sort();
@@ -156,10 +164,8 @@ impl Top {
 
 impl View for Top {
     fn refresh(&mut self) {
-        let now = Instant::now();
-        let elapsed = self.looked.replace(now).map_or(Duration::ZERO, |before| now - before);
         let all = processes::all(self.hpc.as_ref());
-        self.take(all, elapsed);
+        self.take(all);
     }
 
     fn key(&mut self, key: KeyCode) -> bool {
@@ -235,13 +241,18 @@ mod tests {
     #[test]
     fn the_busiest_come_first_and_are_told_apart() {
         let mut top = Top::default();
-        top.take(vec![process(1, 0, None, 100, 4096), process(2, 3, None, 0, 8192)], Duration::ZERO);
+        let then = Instant::now();
+        let at = |looked: Instant, mut all: Vec<Process>| {
+            all.iter_mut().for_each(|process| process.looked = Some(looked));
+            all
+        };
+        top.take(at(then, vec![process(1, 0, None, 100, 4096), process(2, 3, None, 0, 8192)]));
         let now = vec![
             process(1, 0, None, 200, 4096),
             process(2, 3, None, 990, 8192),
             process(3, 1, Some(2), 5, 0),
         ];
-        top.take(now, Duration::from_secs(1));
+        top.take(at(then + Duration::from_secs(1), now));
         let lines = picture(&top);
         assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), HEAD);
         let words = |line: &String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -251,12 +262,16 @@ mod tests {
         );
         assert_eq!(words(&lines[3])[6], "10.0");
         assert_eq!(words(&lines[4])[..4], ["3", "u", "1", "2"]);
+
+        let told = Process { load: Some(62), ..process(2, 3, None, 5000, 1) };
+        top.take(at(then + Duration::from_secs(2), vec![told]));
+        assert_eq!(words(&picture(&top)[2])[6], "62.0", "what home knows of one that is away");
     }
 
     #[test]
     fn keys_filter_and_scroll() {
         let mut top = Top::default();
-        top.take(vec![process(1, 0, None, 9, 1), process(2, 3, None, 0, 2)], Duration::ZERO);
+        top.take(vec![process(1, 0, None, 9, 1), process(2, 3, None, 0, 2)]);
         assert!(top.key(KeyCode::Char('m')));
         assert_eq!(top.shown().len(), 1);
         top.key(KeyCode::Char('m'));

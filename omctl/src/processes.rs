@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use proc_hpc::value;
 use serde::Serialize;
@@ -37,6 +38,11 @@ pub struct Process {
     pub nice: i64,
     /// Processor time it has used.
     pub cpu_ms: u64,
+    /// When that was looked at.
+    #[serde(skip)]
+    pub looked: Option<Instant>,
+    /// Of one that is away: how much of a processor it uses, in hundredths, as far as home knows.
+    pub load: Option<u64>,
     /// Resident memory, in bytes; of one that is away, what it has there.
     pub memory: u64,
     /// A thread of the kernel.
@@ -114,6 +120,7 @@ fn read(root: &Path, pid: i32, users: &HashMap<u32, String>) -> Option<Process> 
         (false, words) if !words.is_empty() => print::tame(words),
         _ => format!("[{}]", process.command),
     };
+    process.looked = Some(Instant::now());
     process.uid = uid;
     process.user = users.get(&uid).cloned().unwrap_or_else(|| uid.to_string());
     Some(process)
@@ -156,6 +163,7 @@ fn place(hpc: &Hpc, process: &mut Process) {
         let stats = hpc.read(&file("stats")).unwrap_or_default();
         for (name, n) in value::counters(stats.as_bytes()) {
             match name {
+                b"load" => process.load = Some(n),
                 b"cpu_ms" => process.cpu_ms = process.cpu_ms.max(n),
                 b"memory_kb" if n > 0 => process.memory = n.saturating_mul(1024),
                 _ => {}
