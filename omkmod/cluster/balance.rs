@@ -107,8 +107,7 @@ struct Book {
     known: KVec<Known>,
     lines: KVec<Line>,
     pending: KVec<Pending>,
-    /// CPU time of guests, and of this node in all, at the last look; ns.
-    guests_cpu: u64,
+    /// When it was looked at last; ns.
     looked: u64,
     shares: Shares,
 }
@@ -146,12 +145,15 @@ impl Known {
         }
     }
 
-    /// One more period.
-    fn update(&mut self, c: &Cluster, e: &Entry, elapsed_ns: u64, pace: &Pace, now: u64) {
+    /// One more period. Gives the ns for which it ran here or could have.
+    fn update(&mut self, c: &Cluster, e: &Entry, elapsed_ns: u64, pace: &Pace, now: u64) -> u64 {
         self.seen = true;
         self.threads = e.threads;
         let away = c.away(self.pid);
         let node = away.as_ref().map_or(0, |a| a.node);
+        // What it uses elsewhere is in its account, but not of this node's processors.
+        let here = node == 0 && self.node == 0;
+        let wanted = (e.cpu + e.waited).saturating_sub(self.last.cpu + self.last.waited);
         if node != self.node {
             self.node = node;
             self.since = now;
@@ -180,6 +182,11 @@ impl Known {
         if elapsed_ns > 0 {
             let decay = Task::find_global(self.pid).map(|t| t.traits().manner().decay).unwrap_or_default();
             self.stats.period(&used, decay, pace);
+        }
+        if here {
+            wanted
+        } else {
+            0
         }
     }
 
@@ -228,20 +235,27 @@ impl Book {
         Ok(())
     }
 
-    fn census(&mut self, c: &Cluster, entries: &[Entry], pace: &Pace) {
+    /// Looks at all processes. Gives the ns since the last time, and those for which processes ran or could have.
+    fn census(&mut self, c: &Cluster, entries: &[Entry], pace: &Pace) -> (u64, u64) {
         let (now_ns, now) = (task::now_ns(), boot_ms());
-        let elapsed = now_ns.saturating_sub(core::mem::replace(&mut self.looked, now_ns));
+        let before = core::mem::replace(&mut self.looked, now_ns);
+        let elapsed = if before == 0 { 0 } else { now_ns.saturating_sub(before) };
+        let mut wanted = 0;
         for k in self.known.iter_mut() {
             k.seen = false;
         }
         for e in entries {
             match self.find(e.pid).filter(|k| k.started == e.started) {
-                Some(k) => k.update(c, e, elapsed, pace, now),
-                // Without memory it is looked at next time.
-                None => drop(self.enter(e)),
+                Some(k) => wanted += k.update(c, e, elapsed, pace, now),
+                None => {
+                    wanted += (e.cpu + e.waited).min(elapsed);
+                    // Without memory it is looked at next time.
+                    let _ = self.enter(e);
+                }
             }
         }
         sys::retain(&mut self.known, |k| k.seen);
+        (elapsed, wanted)
     }
 
     fn say(&mut self, line: Line) {
@@ -293,7 +307,6 @@ impl Balance {
             known: KVec::new(),
             lines: KVec::new(),
             pending: KVec::new(),
-            guests_cpu: 0,
             looked: 0,
             shares: Shares::default(),
         };
@@ -539,12 +552,11 @@ impl Balance {
     /// One period.
     fn round(&self, c: &Cluster, census: &mut Census) -> Result {
         let pace = pace(c);
-        {
-            let entries = census.take();
-            self.book.lock().census(c, entries, &pace);
-        }
+        let (elapsed, own) = self.book.lock().census(c, census.take(), &pace);
+        let (cpu, wanted) = guests_demand(c)?;
+        c.gauge.period(elapsed / 1_000_000, (own + wanted) / 1_000_000, c.settings.get(Setting::Speed));
+        self.weigh(elapsed, cpu);
         self.settle(c);
-        self.weigh(c)?;
         if !c.settings.is(Setting::Balance) {
             return Ok(());
         }
@@ -560,23 +572,17 @@ impl Balance {
         Ok(())
     }
 
-    /// How much of this node its guests use.
-    fn weigh(&self, c: &Cluster) -> Result {
-        let guests = c.guests()?;
-        let cpu: u64 = guests.iter().filter(|g| g.is_first()).map(|g| g.used()).sum();
+    /// How much of this node its guests use, who had so much CPU time in the period.
+    fn weigh(&self, elapsed_ns: u64, cpu_ns: u64) {
         let own = load::own();
-        let mut book = self.book.lock();
-        let period_ms = c.settings.get(Setting::Period).max(1);
-        let used = cpu.saturating_sub(core::mem::replace(&mut book.guests_cpu, cpu));
         let cpus = u64::from(own.cpus.max(1));
-        let cpu_guests = narrow(used / 10_000 / period_ms).min(narrow(cpus * 100));
+        let cpu_guests = narrow((cpu_ns / 1000 * 100).checked_div(elapsed_ns / 1000).unwrap_or(0)).min(narrow(cpus * 100));
         let cpu_all = u32::from(own.util) * narrow(cpus);
         let cpu_own = cpu_all.saturating_sub(cpu_guests);
         // Of the load, guests have the part that they have of the processors' use.
         let part = |n: u32| narrow(u64::from(own.load) * u64::from(n) / u64::from(cpu_all.max(1)));
         let load_guests = part(cpu_guests).min(own.load);
-        book.shares = Shares { load_guests, load_own: own.load - load_guests, cpu_guests, cpu_own };
-        Ok(())
+        self.book.lock().shares = Shares { load_guests, load_own: own.load - load_guests, cpu_guests, cpu_own };
     }
 
     /// Guests that must go.
@@ -599,6 +605,17 @@ impl Balance {
         self.book.lock().say(line);
         Ok(())
     }
+}
+
+/// CPU time of all guests since the last look, and the time for which they ran or could have; ns.
+fn guests_demand(c: &Cluster) -> Result<(u64, u64)> {
+    let (mut cpu, mut wanted) = (0, 0);
+    for g in c.guests()?.iter().filter(|g| g.is_first()) {
+        let used = g.look();
+        cpu += used.0;
+        wanted += used.0 + used.1;
+    }
+    Ok((cpu, wanted))
 }
 
 /// How fast statistics decay here.

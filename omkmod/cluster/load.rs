@@ -286,7 +286,6 @@ fn run(voice: &Voice) {
         let now = now_ms();
         if now >= next {
             next = now + c.settings.get(Setting::Period).max(1);
-            c.gauge.period(c.settings.get(Setting::Speed));
             tell(c, voice, &m);
         }
         let wait = next.saturating_sub(now).clamp(1, STEP_MS.into()) as u32;

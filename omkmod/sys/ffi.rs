@@ -52,8 +52,9 @@ pub(crate) struct CensusEntry {
     pub(crate) threads: u32,
     /// When it was started.
     pub(crate) started: u64,
-    /// CPU time, ns.
+    /// CPU time, and time it could have run and did not, ns.
     pub(crate) cpu: u64,
+    pub(crate) waited: u64,
     /// Bytes that only it has.
     pub(crate) memory: u64,
     /// Reads, writes and waits.
@@ -79,11 +80,10 @@ extern "C" {
     pub(super) fn om_roles_init() -> c_int;
     pub(super) fn om_roles_flush();
     pub(super) fn om_roles_exit();
-    pub(super) fn om_nr_running() -> c_uint;
 
     // census.c, traits.c
     pub(super) fn om_census(out: *mut CensusEntry, most: c_uint) -> c_uint;
-    pub(super) fn om_process_cpu(task: *mut Opaque) -> u64;
+    pub(super) fn om_process_demand(task: *mut Opaque, cpu: *mut u64, waited: *mut u64);
     pub(super) fn om_traits_get(task: *mut Opaque) -> u64;
     pub(super) fn om_traits_change(task: *mut Opaque, clear: u64, set: u64) -> c_int;
     pub(super) fn om_traits_clear();

@@ -111,10 +111,12 @@ impl Task {
         (u, s)
     }
 
-    /// CPU time of all threads of its process that are still there, ns.
-    pub(crate) fn process_cpu(&self) -> u64 {
-        // SAFETY: the reference is counted.
-        unsafe { ffi::om_process_cpu(self.0.as_ptr()) }
+    /// Of all threads of its process that are still there: CPU time, and time they could have run and did not, ns.
+    pub(crate) fn demand(&self) -> (u64, u64) {
+        let (mut cpu, mut waited) = (0, 0);
+        // SAFETY: the reference is counted; two valid places.
+        unsafe { ffi::om_process_demand(self.0.as_ptr(), &mut cpu, &mut waited) };
+        (cpu, waited)
     }
 
     /// What was said of it.
