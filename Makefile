@@ -112,11 +112,14 @@ BIN := $(STAGE)$(PREFIX)/bin
 SHARE := $(STAGE)$(PREFIX)/share
 DOCUMENTS := $(SHARE)/doc/openmosix
 DKMS_SOURCES := $(STAGE)/usr/src/openmosix-$(VERSION)
-BASH_COMPLETION := $(SHARE)/bash-completion/completions/omctl
-ZSH_COMPLETION := $(SHARE)/zsh/site-functions/_omctl
-FISH_COMPLETION := $(SHARE)/fish/vendor_completions.d/omctl.fish
+BASH_COMPLETIONS := $(SHARE)/bash-completion/completions
+ZSH_COMPLETIONS := $(SHARE)/zsh/site-functions
+FISH_COMPLETIONS := $(SHARE)/fish/vendor_completions.d
 # The names of the old tools that omctl answers to; a test of omctl compares this list with its own.
-OLD_NAMES := setpe mosctl migrate mosrun mps runon omrunon runhome nomig cpujob iojob
+OLD_NAMES := setpe mosctl migrate mosrun mps mtop mosmon runon omrunon runhome nunhome nomig cpujob cputjob iojob fastdecay slowdecay nodecay omsh tune showmap omdiscd
+# Made from systemd/*.in.
+UNITS := openmosix.service openmosix-discovery.service
+UNIT_DIR := $(STAGE)/lib/systemd/system
 KERNEL_RELEASE = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null || uname -r)
 # An ordinary user's search path may lack these.
 SBIN := PATH=$$PATH:/usr/sbin:/sbin
@@ -144,10 +147,14 @@ install-tools: built
 		if [ "$$(readlink $$link)" = omctl ] || [ ! -e $$link -a ! -L $$link ]; then ln -sf omctl $$link; \
 		else echo "$$link is something else and stays as it is; omctl does the same under its own name" >&2; fi; done
 	$(TIDY) target/release/omctl man --dir $(SHARE)/man/man1
-	$(TIDY) mkdir -p $(dir $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)); \
-		target/release/omctl completions bash > $(BASH_COMPLETION); \
-		target/release/omctl completions zsh > $(ZSH_COMPLETION); \
-		target/release/omctl completions fish > $(FISH_COMPLETION)
+	$(TIDY) mkdir -p $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS); \
+		complete() { target/release/omctl completions bash $$2 > $(BASH_COMPLETIONS)/$$1; \
+			target/release/omctl completions zsh $$2 > $(ZSH_COMPLETIONS)/_$$1; \
+			target/release/omctl completions fish $$2 > $(FISH_COMPLETIONS)/$$1.fish; }; \
+		complete omctl; \
+		for name in $(OLD_NAMES); do if [ "$$(readlink $(BIN)/$$name)" = omctl ]; then complete $$name $$name; fi; done
+	$(TIDY) mkdir -p $(UNIT_DIR); for unit in $(UNITS); do \
+		sed 's|@BIN@|$(PREFIX)/bin|' systemd/$$unit.in > $(UNIT_DIR)/$$unit; done
 	$(TIDY) install -D -m 644 -t $(DOCUMENTS) README.md LICENSE docs/openmosix.map.example; \
 		install -D -m 644 -t $(DOCUMENTS)/docs docs/*.md
 
@@ -167,10 +174,12 @@ uninstall:
 	rm -f $(STAGE)/lib/modules/$(KERNEL_RELEASE)/updates/openmosix.ko{,.gz,.xz,.zst}
 	$(if $(STAGE),,[ ! -d /lib/modules/$(KERNEL_RELEASE) ] || $(SBIN) depmod -a $(KERNEL_RELEASE))
 	@for name in $(OLD_NAMES); do link=$(BIN)/$$name page=$(SHARE)/man/man1/$$name.1; \
-		[ "$$(readlink $$link)" != omctl ] || rm -v $$link; \
+		[ "$$(readlink $$link)" != omctl ] || rm -fv $$link $(BASH_COMPLETIONS)/$$name $(ZSH_COMPLETIONS)/_$$name \
+			$(FISH_COMPLETIONS)/$$name.fish; \
 		! grep -qs '^\.so man1/omctl-' $$page || rm -v $$page; done
 	rm -f $(BIN)/omctl $(SHARE)/man/man1/omctl.1 $(SHARE)/man/man1/omctl-*.1
-	rm -f $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
+	rm -f $(BASH_COMPLETIONS)/omctl $(ZSH_COMPLETIONS)/_omctl $(FISH_COMPLETIONS)/omctl.fish
+	rm -f $(UNITS:%=$(UNIT_DIR)/%)
 	rm -rf $(DOCUMENTS) $(DKMS_SOURCES)
 	@[ -n "$(STAGE)" ] || [ ! -d /sys/module/openmosix ] || \
 		echo "the module is still loaded: omctl is gone, so leave with: echo off > /proc/hpc/admin/config; rmmod openmosix"

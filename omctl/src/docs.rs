@@ -29,6 +29,23 @@ fn write_pages(dir: &Path) -> io::Result<()> {
 
 pub fn completions(args: &CompletionsArgs) -> Result<Report, Failure> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "omctl", &mut text);
+    let mut cli = Cli::command();
+    match args.tool.as_deref() {
+        None => clap_complete::generate(args.shell, &mut cli, "omctl", &mut text),
+        Some(tool) => {
+            let known = OLD_NAMES.iter().find(|(name, _)| *name == tool);
+            let found = known.and_then(|(name, command)| {
+                // What all commands share is with the topmost one.
+                let shared = cli.get_arguments().cloned();
+                Some(cli.find_subcommand(command)?.clone().name(name).args(shared))
+            });
+            let mut alone = found.ok_or_else(|| {
+                let names: Vec<&str> = OLD_NAMES.iter().map(|(name, _)| *name).collect();
+                let next = format!("The tools are: {}.", names.join(", "));
+                Failure::new(Code::Usage, format!("there is no tool \"{tool}\""), next)
+            })?;
+            clap_complete::generate(args.shell, &mut alone, tool, &mut text);
+        }
+    }
     Ok(Report::text(String::from_utf8_lossy(&text)))
 }

@@ -46,8 +46,14 @@ impl Failure {
         Self { code, what: what.into(), next: next.into() }
     }
 
-    /// Prints it in two lines, after the name of the tool.
-    pub fn show(&self, tool: &str) {
+    /// Prints it in two lines, after the name of the tool; or as JSON.
+    pub fn show(&self, tool: &str, json: bool) {
+        if json {
+            let Self { code, what, next } = self;
+            let object = serde_json::json!({"tool": tool, "error": what, "next": next, "code": *code as u8});
+            eprintln!("{object}");
+            return;
+        }
         eprintln!("{tool}: {}", self.what);
         if !self.next.is_empty() {
             eprintln!("{:width$}  {}", "", self.next, width = tool.len());
@@ -103,7 +109,7 @@ fn explain(errno: Errno) -> (Code, &'static str, &'static str) {
         Errno::EBUSY => (
             Code::Refused,
             "processes are away from home or hosted here, or another such request is running",
-            "See who is where with \"omctl ps\"; send them home with \"omctl mosctl expel\" and \"omctl mosctl bring\".",
+            "See who is where with \"omctl ps -m\"; send them home with \"omctl mosctl expel\" and \"omctl mosctl bring\".",
         ),
         Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::EHOSTDOWN | Errno::ETIMEDOUT => (
             Code::Refused,
@@ -130,6 +136,12 @@ fn explain(errno: Errno) -> (Code, &'static str, &'static str) {
             "this node is not a member of a cluster, or the named node is not in the map",
             "See \"omctl status\"; join with \"omctl setpe -w -f /etc/openmosix.map\".",
         ),
+        Errno::EINVAL => (
+            Code::Refused,
+            "not a value for this file, or out of its range",
+            "docs/proc-hpc.md has the values of each file.",
+        ),
+        Errno::EOPNOTSUPP => (Code::Refused, "this version does not have that", ""),
         Errno::EINTR => (Code::Refused, "interrupted", "Nothing is lost; run it again to finish."),
         _ => (Code::Refused, "", "The kernel log (dmesg) may say more."),
     }

@@ -15,7 +15,7 @@ use crate::machine;
 use crate::print::Report;
 
 /// `omctl keygen`: a new key in a new file that only its owner reads.
-pub fn generate(args: &KeygenArgs) -> Result<Report, Failure> {
+pub fn generate(args: &KeygenArgs, json: bool) -> Result<Report, Failure> {
     let path = &args.file;
     let failed = |error: io::Error| {
         let (code, next) = match error.kind() {
@@ -32,6 +32,9 @@ pub fn generate(args: &KeygenArgs) -> Result<Report, Failure> {
         machine::random::<KEY_BYTES>().map_err(failed)?.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     writeln!(file, "{digits}").and_then(|()| file.sync_all()).map_err(failed)?;
+    if json {
+        return Ok(Report::json(&serde_json::json!({"file": path})));
+    }
     Ok(Report::line(format_args!(
         "{}: new cluster key; copy it to the same place on every node, by a safe way",
         path.display()

@@ -6,28 +6,30 @@ use nix::errno::Errno;
 use proc_hpc::value::{self, Destination, Move};
 use serde::Serialize;
 
-use crate::cli::{MigrateArgs, Target, WhereArgs};
+use crate::cli::{MigrateArgs, WhereArgs};
 use crate::failure::{Code, Failure};
 use crate::hpc::Hpc;
 use crate::print::{self, Report};
 
-pub fn run(args: &MigrateArgs) -> Result<Report, Failure> {
+pub fn run(args: &MigrateArgs, json: bool) -> Result<Report, Failure> {
     let pid = args.pid;
-    let destination = match args.target {
-        Target::To(destination) => destination,
-        Target::Balance => {
-            return Err(Failure::new(
-                Code::Refused,
-                format!("process {pid} was not moved: automatic balancing is not available yet"),
-                "Name a node (see \"omctl status\"), or \"home\".",
-            ))
-        }
-    };
+    let destination = args.target;
     let (hpc, _) = Hpc::member()?;
     // A guest is moved through its own file, which asks its home; everybody else through theirs.
     let guest = format!("remote/{pid}/goto");
     let path = if hpc.exists(&guest) { guest } else { format!("pids/{pid}/goto") };
-    let others = if args.verbose || args.group { group(&hpc, pid) } else { Vec::new() };
+    if path.starts_with("remote") && destination != Destination::Home {
+        let home = hpc.read(&format!("remote/{pid}/from")).ok().and_then(|text| value::node(text.as_bytes()));
+        if home.is_none() || Some(destination) != home.map(Destination::Node) {
+            return Err(Failure::new(
+                Code::Refused,
+                format!("process {pid} is a guest of this node: from here it can only be sent home"),
+                "Say \"home\", or give the command on its home node, which \"omctl ps\" names.",
+            ));
+        }
+    }
+    let others = if args.verbose || args.group || json { group(&hpc, pid) } else { Vec::new() };
+    let before = whereabouts(&hpc, pid);
     hpc.write(&path, &format!("{destination}\n")).map_err(|mut refusal| {
         if refusal.errno() == Errno::ENOENT {
             return no_process(pid);
@@ -39,14 +41,27 @@ pub fn run(args: &MigrateArgs) -> Result<Report, Failure> {
         let to = match destination {
             Destination::Home => "home".to_owned(),
             Destination::Node(id) => format!("to node {id}"),
+            Destination::Balance => "to a better node".to_owned(),
         };
         refusal.while_doing(&format!("process {pid} did not move {to}"))
     })?;
-    if args.verbose {
-        tell(&hpc, pid, destination);
+    let now = match destination {
+        Destination::Home => Some(0),
+        Destination::Node(id) => Some(id),
+        Destination::Balance => whereabouts(&hpc, pid),
+    };
+    let stays = destination == Destination::Balance && now == before;
+    let came = others.iter().filter(|pid| whereabouts(&hpc, **pid) == now).count();
+    if json {
+        let moved = if stays { 0 } else { came + 1 };
+        return Ok(Report::json(&serde_json::json!({"pid": pid, "where": now, "moved": moved})));
     }
-    if args.verbose && !others.is_empty() || args.group {
-        let came = others.iter().filter(|pid| is_at(&hpc, **pid, destination)).count();
+    if stays && args.verbose {
+        eprintln!("migrate: process {pid} stays {}: it runs best there", place(now));
+    } else if args.verbose {
+        tell(&hpc, pid, now);
+    }
+    if !stays && (args.verbose && !others.is_empty() || args.group) {
         match came {
             0 => eprintln!("migrate: 1 process moved"),
             n => eprintln!("migrate: {} processes moved", n + 1),
@@ -61,20 +76,21 @@ fn group(hpc: &Hpc, pid: i32) -> Vec<i32> {
     pids.lines().filter_map(|line| line.parse().ok()).filter(|other| *other != pid).collect()
 }
 
-fn is_at(hpc: &Hpc, pid: i32, destination: Destination) -> bool {
-    let place = hpc.read(&format!("pids/{pid}/where")).ok().and_then(|text| value::node(text.as_bytes()));
-    match destination {
-        // 0 is home, and no node's id.
-        Destination::Home => place.is_none() && hpc.exists(&format!("pids/{pid}/where")),
-        Destination::Node(id) => place == Some(id),
+/// The node where a process runs; 0 is home.
+fn whereabouts(hpc: &Hpc, pid: i32) -> Option<u16> {
+    let text = hpc.read(&format!("pids/{pid}/where")).ok()?;
+    Some(value::node(text.as_bytes()).unwrap_or(0))
+}
+
+fn place(node: Option<u16>) -> String {
+    match node {
+        None | Some(0) => "at home".to_owned(),
+        Some(id) => format!("on node {id}"),
     }
 }
 
-fn tell(hpc: &Hpc, pid: i32, destination: Destination) {
-    let place = match destination {
-        Destination::Home => "at home".to_owned(),
-        Destination::Node(id) => format!("on node {id}"),
-    };
+fn tell(hpc: &Hpc, pid: i32, now: Option<u16>) {
+    let place = place(now);
     let moves = hpc.read(&format!("pids/{pid}/moves")).unwrap_or_default();
     match moves.lines().last().and_then(|line| Move::parse(line.as_bytes())) {
         Some(last) => eprintln!(
@@ -96,7 +112,7 @@ struct Place {
     node: u16,
 }
 
-pub fn locate(args: &WhereArgs) -> Result<Report, Failure> {
+pub fn locate(args: &WhereArgs, json: bool) -> Result<Report, Failure> {
     let hpc = Hpc::open()?;
     let pid = args.pid;
     let path = format!("pids/{pid}/where");
@@ -105,7 +121,7 @@ pub fn locate(args: &WhereArgs) -> Result<Report, Failure> {
         _ => hpc.unreadable(&path, &error),
     })?;
     let node = value::node(text.as_bytes()).unwrap_or(0);
-    Ok(if args.json { Report::json(&Place { pid, node }) } else { Report::line(node) })
+    Ok(if json { Report::json(&Place { pid, node }) } else { Report::line(node) })
 }
 
 fn no_process(pid: i32) -> Failure {

@@ -2,24 +2,25 @@
 
 //! `omctl mosctl`: look at a configured node and change how it behaves.
 
+pub mod settings;
+
 use std::net::Ipv4Addr;
 
 use omcore::map::Ip;
-use proc_hpc::value::Status;
+use proc_hpc::value::{self, Status};
 use serde::Serialize;
 
 use crate::cli::{MosctlAction as Action, MosctlArgs};
 use crate::failure::{Code, Failure};
 use crate::hpc::{self, Hpc};
 use crate::machine;
-use crate::print::{Report, Table};
+use crate::print::{self, Report, Table};
 use crate::status::Node;
 
-pub fn run(args: &MosctlArgs) -> Result<Report, Failure> {
-    let json = args.json;
+pub fn run(args: &MosctlArgs, json: bool) -> Result<Report, Failure> {
     match &args.action {
         Action::Whois { who } => whois(who.as_deref(), json),
-        Action::Isup { node } => is_up(*node),
+        Action::Isup { node } => is_up(*node, json),
         Action::Status { node } => status(*node, json),
         Action::Bring => act("admin/bring", "1\n", "not all processes came home"),
         Action::Expel => act("admin/expel", "1\n", "not all guests went home"),
@@ -31,6 +32,18 @@ pub fn run(args: &MosctlArgs) -> Result<Report, Failure> {
         Action::Nolstay => toggle("lstay", false),
         Action::Quiet => toggle("quiet", true),
         Action::Noquiet => toggle("quiet", false),
+        Action::Mfs => act("admin/nomfs", "0\n", "the cluster file system cannot be had"),
+        Action::Nomfs => act("admin/nomfs", "1\n", "nomfs was not set"),
+        Action::Gettune => settings::overheads(json),
+        Action::Getyard => settings::show("sspeed", json),
+        Action::Setyard { by } => settings::set_yardstick(by),
+        Action::Getdecay => settings::decay(json),
+        Action::Setdecay { interval, slow, fast } => settings::set_decay(*interval, slow.zip(*fast)),
+        Action::Get { name: None } => settings::all(json),
+        Action::Get { name: Some(name) } => settings::show(name, json),
+        Action::Set { name, value } => settings::set(name, &value.join(" ")),
+        Action::Getreason => reasons(json),
+        Action::Getbalance => counters(json),
         Action::Getload { node } => figures(*node, &["load"], json),
         Action::Getspeed { node } => figures(*node, &["speed"], json),
         Action::Getmem { node } => figures(*node, &["mem", "tmem"], json),
@@ -49,6 +62,31 @@ fn act(path: &str, text: &str, failed: &str) -> Result<Report, Failure> {
 fn toggle(name: &str, on: bool) -> Result<Report, Failure> {
     let text = if on { "1\n" } else { "0\n" };
     act(&format!("admin/{name}"), text, &format!("{name} was not changed"))
+}
+
+/// The last decisions of the balancer.
+fn reasons(json: bool) -> Result<Report, Failure> {
+    let (hpc, _) = Hpc::member()?;
+    let text = hpc.get("info/reason")?;
+    let lines: Vec<String> = text.lines().map(print::tame).collect();
+    Ok(if json {
+        Report::json(&lines)
+    } else {
+        Report::text(lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+    })
+}
+
+fn counters(json: bool) -> Result<Report, Failure> {
+    let (hpc, _) = Hpc::member()?;
+    let text = hpc.get("info/balance")?;
+    let pairs = value::counters(text.as_bytes()).map(|(name, n)| (String::from_utf8_lossy(name), n));
+    if json {
+        let object: serde_json::Map<_, _> = pairs.map(|(name, n)| (name.into_owned(), n.into())).collect();
+        return Ok(Report::json(&object));
+    }
+    let mut table = Table::default();
+    pairs.for_each(|(name, n)| table.row([print::tame(&name), n.to_string()]));
+    Ok(Report::text(table.to_string()))
 }
 
 /// The four questions of the manual: who am I, which address has an id, which id has an address, or a host.
@@ -98,8 +136,12 @@ fn node(id: Option<u16>) -> Result<(Hpc, Node), Failure> {
     Ok((hpc, node))
 }
 
-fn is_up(id: u16) -> Result<Report, Failure> {
+fn is_up(id: u16, json: bool) -> Result<Report, Failure> {
     let (_, node) = node(Some(id))?;
+    if json {
+        let code = if node.up { Code::Ok } else { Code::Refused };
+        return Ok(Report::json(&serde_json::json!({"id": id, "up": node.up})).with(code));
+    }
     Ok(if node.up { Report::line("yes") } else { Report::line("no").with(Code::Refused) })
 }
 
@@ -115,7 +157,7 @@ fn status(id: Option<u16>, json: bool) -> Result<Report, Failure> {
         (false, true) => "guests only (lstay)",
         (false, false) => "yes",
     };
-    let mut table = Table::new(&[]);
+    let mut table = Table::default();
     let mut line = |name: &str, value: String| table.row([name.to_owned(), value]);
     line("node", node.id.to_string());
     line("address", node.address.clone().unwrap_or_else(|| "-".to_owned()));
@@ -124,7 +166,7 @@ fn status(id: Option<u16>, json: bool) -> Result<Report, Failure> {
     line("takes guests", if has(Status::BLOCK) { "no (block)".to_owned() } else { "yes".to_owned() });
     line("processes leave by themselves", leaves.to_owned());
     line("tells its load", if has(Status::QUIET) { "no (quiet)".to_owned() } else { "yes".to_owned() });
-    Ok(Report::text(table.to_string().trim_start().to_owned()))
+    Ok(Report::text(table.to_string()))
 }
 
 /// Some figures of a node, on one line in the order of `names`.

@@ -1,48 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `omctl mosrun` and its shorthands: run a command, with a wish where.
+//! `omctl mosrun` and its shorthands: run a command, with a [`Wish`].
 //!
-//! A wish that cannot be met never keeps the command from running: without the module, outside a cluster or when the
-//! node is down it runs at home, as the manual demands (5.3.4, mosrun).
+//! Without the module, outside a cluster or when the node is down the command runs at home, as the manual demands
+//! (5.3.4, mosrun).
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use proc_hpc::value::{self, Status};
+use proc_hpc::value;
 
-use crate::cli::{CommandArgs, MosrunArgs, RunonArgs};
+use crate::cli::{CommandArgs, MosrunArgs, OmshArgs, RunonArgs};
 use crate::failure::{Code, Failure};
 use crate::hpc::Hpc;
-use crate::machine;
 use crate::print::Report;
-use crate::status::Node;
-
-/// Where the command is to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
-    /// No wish.
-    Anywhere,
-    Home,
-    Node(u16),
-    /// One of these, by chance.
-    Among(BTreeSet<u16>),
-}
-
-/// Whether it may be moved automatically afterwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stay {
-    /// As the parent.
-    Inherit,
-    Movable,
-    Fixed,
-}
+use crate::wish::{Decay, Job, Place, Stay, Wish};
 
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
-    place: Place,
-    stay: Stay,
+    wish: Wish,
     command: Vec<OsString>,
 }
 
@@ -51,60 +29,96 @@ pub fn run(args: MosrunArgs) -> Result<Report, Failure> {
     start(plan)
 }
 
-/// `runon ID command`: go there and be fixed there.
+/// `runon ID command`: go there and stay there.
 pub fn run_on(args: RunonArgs) -> Result<Report, Failure> {
-    start(Plan { place: Place::Node(args.node), stay: Stay::Fixed, command: args.command })
+    let wish = Wish { place: Place::Node(args.node), stay: Stay::Fixed, ..Wish::default() };
+    start(Plan { wish, command: args.command })
 }
 
-/// `runhome command`, `nomig command`: stay.
+/// `runhome command`: locked at home.
 pub fn run_home(args: CommandArgs) -> Result<Report, Failure> {
-    start(Plan { place: Place::Home, stay: Stay::Fixed, command: args.command })
+    let wish = Wish { place: Place::Home, stay: Stay::Locked, ..Wish::default() };
+    start(Plan { wish, command: args.command })
 }
 
-/// `cpujob command`, `iojob command`: hints for a balancer, which there is none of yet.
-pub fn run_here(args: CommandArgs) -> Result<Report, Failure> {
-    start(Plan { place: Place::Anywhere, stay: Stay::Inherit, command: args.command })
+/// `nomig command`: at home, and not moved automatically.
+pub fn no_migration(args: CommandArgs) -> Result<Report, Failure> {
+    let wish = Wish { place: Place::Home, stay: Stay::Fixed, ..Wish::default() };
+    start(Plan { wish, command: args.command })
+}
+
+/// `cpujob command` and the like.
+pub fn run_as(args: CommandArgs, wish: Wish) -> Result<Report, Failure> {
+    start(Plan { wish, command: args.command })
+}
+
+/// `omsh [ID] …`: `sh` with the same arguments.
+pub fn shell(args: OmshArgs) -> Result<Report, Failure> {
+    start(shell_plan(args.words).map_err(|what| Failure::new(Code::Usage, what, ""))?)
+}
+
+fn shell_plan(words: Vec<OsString>) -> Result<Plan, String> {
+    let mut words = words.into_iter().peekable();
+    let mut wish = Wish::default();
+    if let Some(id) = place(&mut words)? {
+        wish = Wish { place: Place::Node(id), stay: Stay::Fixed, ..wish };
+    }
+    Ok(Plan { wish, command: std::iter::once("sh".into()).chain(words).collect() })
+}
+
+/// The node id, if that is the next word.
+fn place(words: &mut std::iter::Peekable<std::vec::IntoIter<OsString>>) -> Result<Option<u16>, String> {
+    let digits = |word: &OsString| !word.is_empty() && word.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    let Some(word) = words.next_if(digits) else { return Ok(None) };
+    let id = value::node(word.as_encoded_bytes()).ok_or("the node id must be a number from 1 to 65535")?;
+    Ok(Some(id))
 }
 
 /// clap has taken the options before the first word. In the old syntax a node id may be that word, with further
 /// options after it.
 fn plan(args: MosrunArgs) -> Result<Plan, String> {
-    let mut place = match (args.home, args.among) {
-        (true, _) => Place::Home,
-        (false, Some(list)) => Place::Among(node_list(&list)?),
-        (false, None) => Place::Anywhere,
-    };
-    let mut stay = match (args.movable, args.fixed) {
-        (_, true) => Stay::Fixed,
-        (true, false) => Stay::Movable,
-        (false, false) => Stay::Inherit,
+    let mut wish = Wish {
+        place: match (args.home, args.among) {
+            (true, _) => Place::Home,
+            (false, Some(list)) => Place::Among(node_list(&list)?),
+            (false, None) => Place::Anywhere,
+        },
+        stay: match (args.movable, args.fixed) {
+            (_, true) => Stay::Fixed,
+            (true, false) => Stay::Movable,
+            (false, false) => Stay::Inherit,
+        },
+        job: [(args.cpu, Job::Cpu), (args.io, Job::Io)].into_iter().find_map(|(on, job)| on.then_some(job)),
+        decay: [(args.fast, Decay::Fast), (args.slow, Decay::Slow), (args.no_decay, Decay::Never)]
+            .into_iter()
+            .find_map(|(on, decay)| on.then_some(decay)),
     };
     let mut words = args.words.into_iter().peekable();
-    let digits = |word: &OsString| !word.is_empty() && word.as_encoded_bytes().iter().all(u8::is_ascii_digit);
-    if place == Place::Anywhere {
-        if let Some(word) = words.next_if(digits) {
-            let id = value::node(word.as_encoded_bytes());
-            place = Place::Node(id.ok_or("the node id must be a number from 1 to 65535")?);
+    if wish.place == Place::Anywhere {
+        if let Some(id) = place(&mut words)? {
+            wish.place = Place::Node(id);
         }
     }
-    let option = |word: &OsString| {
-        const OPTIONS: [&str; 8] = ["-l", "-L", "-k", "-c", "-i", "-f", "-s", "-n"];
-        OPTIONS.iter().any(|option| word == OsStr::new(option))
-    };
-    while let Some(word) = words.next_if(option) {
+    while let Some(word) = words.peek() {
         match word.as_encoded_bytes() {
-            b"-l" => stay = Stay::Movable,
-            b"-L" => stay = Stay::Fixed,
-            b"-k" => stay = Stay::Inherit,
-            _ => {}
+            b"-l" => wish.stay = Stay::Movable,
+            b"-L" => wish.stay = Stay::Fixed,
+            b"-k" => wish.stay = Stay::Inherit,
+            b"-c" => wish.job = Some(Job::Cpu),
+            b"-i" => wish.job = Some(Job::Io),
+            b"-f" => wish.decay = Some(Decay::Fast),
+            b"-s" => wish.decay = Some(Decay::Slow),
+            b"-n" => wish.decay = Some(Decay::Never),
+            _ => break,
         }
+        words.next();
     }
     words.next_if(|word| word == OsStr::new("--"));
     let command: Vec<OsString> = words.collect();
     if command.is_empty() {
         return Err("no command to run".to_owned());
     }
-    Ok(Plan { place, stay, command })
+    Ok(Plan { wish, command })
 }
 
 /// Reads a list like `1,4-6,8`.
@@ -128,7 +142,7 @@ fn node_list(list: &str) -> Result<BTreeSet<u16>, String> {
 /// Tells the module what is wished, as far as there is one, and becomes the command.
 fn start(plan: Plan) -> Result<Report, Failure> {
     if let Ok((hpc, own)) = Hpc::member() {
-        wish(&hpc, own, &plan);
+        plan.wish.tell(&hpc, own);
     }
     let [program, arguments @ ..] = plan.command.as_slice() else {
         return Err(Failure::new(Code::Refused, "no command to run", ""));
@@ -142,70 +156,24 @@ fn start(plan: Plan) -> Result<Report, Failure> {
     Err(Failure::new(code, format!("{}: {error}", program.to_string_lossy()), ""))
 }
 
-fn wish(hpc: &Hpc, own: u16, plan: &Plan) {
-    let node = match &plan.place {
-        Place::Anywhere | Place::Home => None,
-        Place::Node(id) => Some(*id),
-        Place::Among(nodes) => choose(hpc, nodes),
-    };
-    // Nothing moves a process away from a node unasked, so only "stay at home" needs the lock today; on the way to
-    // another node it would stand in the way.
-    let lock = match (plan.stay, &plan.place) {
-        (Stay::Movable, _) => Some("0\n"),
-        (Stay::Fixed, Place::Home) => Some("1\n"),
-        _ => None,
-    };
-    if let Some(text) = lock {
-        if let Err(refusal) = hpc.write("pids/self/lock", text) {
-            note(&refusal.while_doing("cannot set the lock").what);
-        }
-    }
-    if let Some(id) = node.filter(|&id| id != own) {
-        if let Err(refusal) = hpc.write("pids/self/execgoto", &format!("{id}\n")) {
-            note(&refusal.while_doing(&format!("running at home, not on node {id}")).what);
-        }
-    }
-}
-
-fn note(what: &str) {
-    eprintln!("mosrun: {what}");
-}
-
-/// One of the nodes by chance, of those that are up if any is.
-fn choose(hpc: &Hpc, nodes: &BTreeSet<u16>) -> Option<u16> {
-    let up: Vec<u16> = hpc
-        .numbers_in("nodes")
-        .into_iter()
-        .filter_map(|id| u16::try_from(id).ok())
-        .filter(|id| nodes.contains(id))
-        .filter(|&id| Node::read(hpc, id).is_some_and(|node| node.up || node.status.has(Status::SELF)))
-        .collect();
-    let candidates = if up.is_empty() { nodes.iter().copied().collect() } else { up };
-    let random = machine::random::<8>().map_or(0, u64::from_ne_bytes);
-    let index = random.checked_rem(candidates.len() as u64)?;
-    candidates.get(index as usize).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
 
     fn parsed(line: &str) -> Result<Plan, String> {
         let words = line.split(' ').map(OsString::from).collect();
-        match crate::cli::Cli::try_parse_from(crate::cli::rewrite(words).1)
-            .map_err(|e| e.to_string())?
-            .command
-        {
+        match crate::cli::parse(crate::cli::rewrite(words).1).map_err(|e| e.to_string())?.1.command {
             crate::cli::Command::Mosrun(args) => plan(args),
-            other => Err(other.name().to_owned()),
+            crate::cli::Command::Omsh(args) => shell_plan(args.words),
+            other => Err(format!("{other:?}")),
         }
     }
 
     #[track_caller]
     fn is(line: &str, place: Place, stay: Stay, command: &str) {
         let command = command.split(' ').map(OsString::from).collect();
-        assert_eq!(parsed(line), Ok(Plan { place, stay, command }), "{line}");
+        let plan = parsed(line).unwrap();
+        assert_eq!((plan.wish.place, plan.wish.stay, plan.command), (place, stay, command), "{line}");
     }
 
     #[test]
@@ -230,5 +198,29 @@ mod tests {
         assert!(parsed("mosrun 3").is_err());
         assert!(parsed("mosrun 70000 ls").is_err());
         assert!(parsed("mosrun -j 1 -h ls").is_err());
+    }
+
+    #[test]
+    fn what_the_command_is_like() {
+        for (line, job, decay) in [
+            ("mosrun -c ls", Some(Job::Cpu), None),
+            ("mosrun -i -f ls", Some(Job::Io), Some(Decay::Fast)),
+            ("mosrun 3 -l -i -s ls -n", Some(Job::Io), Some(Decay::Slow)),
+            ("mosrun -j 1,2 -n ls", None, Some(Decay::Never)),
+            ("mosrun ls -c", None, None),
+        ] {
+            let wish = parsed(line).unwrap().wish;
+            assert_eq!((wish.job, wish.decay), (job, decay), "{line}");
+        }
+        for wrong in ["mosrun -c -i ls", "mosrun -f -s ls", "mosrun -s -n ls"] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn omsh_is_sh_on_a_node() {
+        is("omsh -c ls", Place::Anywhere, Stay::Inherit, "sh -c ls");
+        is("omsh 3 -c ls", Place::Node(3), Stay::Fixed, "sh -c ls");
+        is("omsh script 3", Place::Anywhere, Stay::Inherit, "sh script 3");
     }
 }

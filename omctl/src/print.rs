@@ -42,7 +42,8 @@ impl Report {
     }
 }
 
-/// Rows of words in aligned columns.
+/// Rows of words in aligned columns; the default one has no head.
+#[derive(Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -90,6 +91,7 @@ fn width(cell: &str) -> usize {
 #[derive(Clone, Copy)]
 pub enum Colour {
     Good = 32,
+    Fair = 33,
     Bad = 31,
 }
 

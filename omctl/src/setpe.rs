@@ -19,26 +19,26 @@ use crate::{keys, machine};
 /// The map file when none is named.
 const DEFAULT_MAP: &str = "/etc/openmosix.map";
 
-pub fn run(args: &SetpeArgs) -> Result<Report, Failure> {
-    if args.gateways.is_some() {
-        eprintln!("setpe: -g has no effect: links are TCP connections, which cross gateways without help");
-    }
+pub fn run(args: &SetpeArgs, json: bool) -> Result<Report, Failure> {
     if args.off {
         leave(args)
     } else if args.read {
-        print_map(args)
+        print_map(args, json)
     } else {
-        join(args)
+        join(args, json)
     }
 }
 
-fn join(args: &SetpeArgs) -> Result<Report, Failure> {
+fn join(args: &SetpeArgs, json: bool) -> Result<Report, Failure> {
     let (name, text) = map_text(args)?;
     let entries = hpc::read_map(&text)
         .map_err(|error| Failure::new(Code::BadFile, format!("{name}: {error}"), "Nothing was changed."))?;
     let map = Map::new(&entries);
     let own = own_id(args, &name, map)?;
     let key = if args.trusted { None } else { Some(keys::load(&args.key)?) };
+    if args.check && json {
+        return Ok(Report::json(&JsonMap::of(own, map)));
+    }
     if args.check {
         return Ok(Report::line(format_args!(
             "{name}: {} nodes in {} lines; this machine is node {own}",
@@ -49,20 +49,9 @@ fn join(args: &SetpeArgs) -> Result<Report, Failure> {
 
     let hpc = Hpc::open()?;
     let trusted_before = hpc.read("admin/trusted").ok();
-    match key {
-        Some(key) => {
-            set(&hpc, "admin/key", &key, "cannot give the cluster key to the module")?;
-            set(&hpc, "admin/trusted", "0\n", "cannot require the cluster key")?;
-        }
-        None => {
-            eprintln!(
-                "setpe: WARNING: joining WITHOUT A KEY. Any machine that can reach TCP port 2901 of this node can \
-                 send it programs to run and take over the processes that leave it. Use this only on a network \
-                 where you trust every machine and every user; otherwise run \"omctl keygen\", copy the key to \
-                 all nodes, and join without --trusted."
-            );
-            set(&hpc, "admin/trusted", "1\n", "cannot allow links without a key")?;
-        }
+    admit(&hpc, "setpe", key.as_deref())?;
+    if let Some(gateways) = args.gateways {
+        set(&hpc, "admin/gateways", &format!("{gateways}\n"), "cannot set the number of gateways")?;
     }
     let force = if args.force_write { "force\n" } else { "" };
     let request = format!("self {own}\n{force}{map}");
@@ -86,6 +75,25 @@ fn join(args: &SetpeArgs) -> Result<Report, Failure> {
     Ok(Report::silent())
 }
 
+/// Tells the module whom to believe: who knows the key, or everybody.
+pub fn admit(hpc: &Hpc, tool: &str, key: Option<&str>) -> Result<(), Failure> {
+    match key {
+        Some(key) => {
+            set(hpc, "admin/key", key, "cannot give the cluster key to the module")?;
+            set(hpc, "admin/trusted", "0\n", "cannot require the cluster key")
+        }
+        None => {
+            eprintln!(
+                "{tool}: WARNING: joining WITHOUT A KEY. Any machine that can reach TCP port 2901 of this node can \
+                 send it programs to run and take over the processes that leave it. Use this only on a network \
+                 where you trust every machine and every user; otherwise run \"omctl keygen\", copy the key to \
+                 all nodes, and join without --trusted."
+            );
+            set(hpc, "admin/trusted", "1\n", "cannot allow links without a key")
+        }
+    }
+}
+
 fn leave(args: &SetpeArgs) -> Result<Report, Failure> {
     let hpc = Hpc::open()?;
     if hpc.own()?.is_none() {
@@ -99,9 +107,9 @@ fn leave(args: &SetpeArgs) -> Result<Report, Failure> {
     Ok(Report::silent())
 }
 
-fn print_map(args: &SetpeArgs) -> Result<Report, Failure> {
+fn print_map(args: &SetpeArgs, json: bool) -> Result<Report, Failure> {
     let kernel = Hpc::open()?.map()?;
-    if args.json {
+    if json {
         return Ok(Report::json(&JsonMap::of(kernel.own, kernel.map())));
     }
     let Some(path) = args.file.as_deref().filter(|path| *path != Path::new("-")) else {

@@ -5,11 +5,10 @@
 use proc_hpc::value::Status;
 use serde::Serialize;
 
-use crate::cli::JsonArgs;
 use crate::failure::{Code, Failure};
 use crate::hpc::Hpc;
 use crate::print::{self, Colour, Report, Table};
-use crate::ps;
+use crate::processes;
 
 /// One node as its folder shows it. What the module does not know yet is `None`.
 #[derive(Serialize)]
@@ -19,17 +18,29 @@ pub struct Node {
     pub up: bool,
     /// The words of its status bits.
     pub flags: Vec<&'static str>,
-    load: Option<u64>,
-    speed: Option<u64>,
-    cpus: Option<u64>,
-    util: Option<u64>,
-    mem: Option<u64>,
-    tmem: Option<u64>,
+    pub load: Option<u64>,
+    pub speed: Option<u64>,
+    pub cpus: Option<u64>,
+    pub util: Option<u64>,
+    /// Memory that processes can have.
+    pub mem: Option<u64>,
+    /// Free physical memory.
+    pub rmem: Option<u64>,
+    /// Physical memory in all.
+    pub tmem: Option<u64>,
+    pub guests: Option<u64>,
+    pub slots: Option<u64>,
     #[serde(skip)]
     pub status: Status,
 }
 
 impl Node {
+    /// All nodes of the map, by rising id.
+    pub fn all(hpc: &Hpc) -> Vec<Self> {
+        let ids = hpc.numbers_in("nodes").into_iter();
+        ids.filter_map(|id| Self::read(hpc, id.try_into().ok()?)).collect()
+    }
+
     /// `None` when the node has no folder, so is not in the map.
     pub fn read(hpc: &Hpc, id: u16) -> Option<Self> {
         let file = |name: &str| format!("nodes/{id}/{name}");
@@ -44,7 +55,10 @@ impl Node {
             cpus: hpc.number(&file("cpus")),
             util: hpc.number(&file("util")),
             mem: hpc.number(&file("mem")),
+            rmem: hpc.number(&file("rmem")),
             tmem: hpc.number(&file("tmem")),
+            guests: hpc.number(&file("guests")),
+            slots: hpc.number(&file("slots")),
             status,
         })
     }
@@ -67,18 +81,17 @@ struct Overview {
     guests: usize,
 }
 
-pub fn run(args: &JsonArgs) -> Result<Report, Failure> {
+pub fn run(json: bool) -> Result<Report, Failure> {
     let hpc = Hpc::open()?;
     let own = hpc.own()?;
-    let nodes = hpc.numbers_in("nodes").into_iter().filter_map(|id| Node::read(&hpc, id.try_into().ok()?));
     let overview = Overview {
         version: hpc.read("admin/version").map(|text| print::tame(&text)).unwrap_or_default(),
         own,
-        nodes: nodes.collect(),
-        away: ps::away(&hpc).len(),
-        guests: ps::guests(&hpc).len(),
+        nodes: Node::all(&hpc),
+        away: processes::away(&hpc).len(),
+        guests: processes::guests(&hpc).len(),
     };
-    let report = if args.json { Report::json(&overview) } else { Report::text(text(&overview)) };
+    let report = if json { Report::json(&overview) } else { Report::text(text(&overview)) };
     let code = if own.is_some() { Code::Ok } else { Code::NotConfigured };
     Ok(report.with(code))
 }

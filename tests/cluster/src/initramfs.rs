@@ -23,8 +23,29 @@ use anyhow::{bail, Context, Result};
 /// Where busybox-static puts its program.
 const BUSYBOX: &str = "/usr/bin/busybox";
 /// The tool's old names, each a link to it.
-const TOOL_NAMES: [&str; 11] = [
-    "setpe", "mosctl", "migrate", "mosrun", "mps", "runon", "omrunon", "runhome", "nomig", "cpujob", "iojob",
+const TOOL_NAMES: [&str; 22] = [
+    "setpe",
+    "mosctl",
+    "migrate",
+    "mosrun",
+    "mps",
+    "mtop",
+    "mosmon",
+    "runon",
+    "omrunon",
+    "runhome",
+    "nunhome",
+    "nomig",
+    "cpujob",
+    "cputjob",
+    "iojob",
+    "fastdecay",
+    "slowdecay",
+    "nodecay",
+    "omsh",
+    "tune",
+    "showmap",
+    "omdiscd",
 ];
 
 const S_IFDIR: u32 = 0o040_000;
