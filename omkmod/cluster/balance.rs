@@ -8,6 +8,7 @@
 //! Locks: `book`, then `gauge` and `loads`, all mutexes. None is held while a process is asked, which may wait for the network.
 
 use super::load;
+use super::meter::Coming;
 use super::settings::Setting;
 use super::{cluster, Cluster};
 use crate::omcore::balance::admit::{self, Counts, Limits, NodeState, Shares};
@@ -90,6 +91,8 @@ struct Pending {
     from: u16,
     choice: Choice,
     request: Arc<Request>,
+    /// It comes home: its load counts already.
+    coming: Option<Coming>,
 }
 
 /// A decision, to be read by people.
@@ -285,14 +288,23 @@ impl View {
         self.others.iter().copied()
     }
 
-    /// A process goes there: until the node says so itself.
-    fn expect(&mut self, choice: &Choice) {
+    /// A process goes from one node to another: until the nodes say so themselves.
+    fn expect(&mut self, choice: &Choice, from: u16) {
         let memory = self.candidates.iter().find(|p| p.key == choice.key).map_or(0, |p| p.memory);
         if let Some(c) = cluster() {
             c.loads.lock().expect(choice.to, memory);
         }
         if let Some(n) = self.others.iter_mut().find(|n| n.id == choice.to) {
             n.expect(memory);
+        }
+        if choice.to == self.own.id {
+            self.own.expect(memory);
+        }
+        let host = if from == self.own.id { Some(&mut self.own) } else { self.others.iter_mut().find(|n| n.id == from) };
+        if let Some(n) = host {
+            let less = n.share(choice.demand);
+            n.load = n.load.saturating_sub(less);
+            n.upload = n.upload.saturating_sub(less);
         }
         for p in self.candidates.iter_mut().filter(|p| p.key == choice.key) {
             p.stay = true;
@@ -468,6 +480,9 @@ impl Balance {
             let Some(p) = sys::swap_remove(&mut book.pending, i) else { return };
             match outcome {
                 Ok(()) => {
+                    if let Some(coming) = p.coming {
+                        coming.arrived();
+                    }
                     self.count(Count::MovedOut);
                     let why = Refusal::new(EAGAIN, format_args!("{}", p.choice.reason));
                     book.say(Line { ms: now, pid: p.pid, comm: p.comm, from: p.from, to: Some(p.choice.to), why });
@@ -489,11 +504,11 @@ impl Balance {
     /// Asks a process to move. The view knows of it afterwards.
     fn start(&self, c: &Cluster, view: &mut View, choice: &Choice) -> Result {
         let pid = choice.key as i32;
-        view.expect(choice);
         self.count(Count::Considered);
-        let Some(task) = Task::find_global(pid) else { return Ok(()) };
         let own = c.own_id();
         let from = c.away(pid).map_or(own, |a| a.node);
+        view.expect(choice, from);
+        let Some(task) = Task::find_global(pid) else { return Ok(()) };
         let target = if choice.to == own { Target::Home } else { Target::Node(choice.to) };
         let begun = journey::begin(&task, target, Cause::Balance { load: choice.demand, limit: choice.limit });
         let comm = task.comm();
@@ -502,9 +517,9 @@ impl Balance {
             Ok(request) => {
                 if from == own {
                     c.gauge.left(choice.demand);
-                    view.own.load = view.own.load.saturating_sub(view.own.share(choice.demand));
                 }
-                book.pending.push(Pending { pid, comm, from, choice: *choice, request }, GFP_KERNEL)?;
+                let coming = if choice.to == own { Some(Coming::new(c)) } else { None };
+                book.pending.push(Pending { pid, comm, from, choice: *choice, request, coming }, GFP_KERNEL)?;
             }
             Err(why) => {
                 self.count(Count::Refused);

@@ -3,7 +3,6 @@
 //!
 //! [`Gauge::period`] is called by the balancer once a period, the rest by whoever moves a process. One mutex, a leaf.
 
-use super::balance::Count;
 use super::{cluster, Cluster};
 use crate::omcore::balance::load::{Loads, Meter, Sample};
 use crate::sys::node;
@@ -26,7 +25,8 @@ struct Inner {
     before: (u64, u64),
 }
 
-/// A guest on its way here counts from the moment it is let in until it is here, or is not.
+/// A guest on its way here, or an own process on its way home, counts from the moment it is let in until it is here, or is
+/// not.
 pub(crate) struct Coming {
     arrived: bool,
 }
@@ -41,9 +41,6 @@ impl Coming {
     /// It is here.
     pub(crate) fn arrived(mut self) {
         self.arrived = true;
-        if let Some(c) = cluster() {
-            c.balance.count(Count::CameIn);
-        }
     }
 }
 
