@@ -154,8 +154,8 @@ impl Wisher {
 /// What a process says of itself, at home and away; what its children and programs have of it.
 fn wishes(cluster: &Cluster) -> Result<()> {
     let home = cluster.node(1);
-    let wisher = Wisher::start(home)?;
     for place in [HOME, to(2)] {
+        let wisher = Wisher::start(home)?;
         home.migrate(wisher.0.pid(), place)?;
         wisher.ask("write decay/slow 1", "written")?;
         wisher.ask("read decay/own", "976")?;
@@ -186,7 +186,9 @@ fn wishes(cluster: &Cluster) -> Result<()> {
         wisher.ask("write pids/self/stay 0", "written")?;
         wisher.ask("fork pids/self/stay", "0")?;
         wisher.ask("write pids/self/disclosure 4", "refused 22")?;
+        wisher.finish()?;
     }
+    let wisher = Wisher::start(home)?;
     wisher.ask("write pids/self/disclosure 1", "written")?;
     let pid = wisher.0.pid();
     home.migrate(pid, to(3))?;
