@@ -143,9 +143,11 @@ impl Deputy {
 
     /// Lets the guest run. Signals that are pending come first: their handlers run before the program goes on, as they would
     /// have here. May never return.
-    pub(crate) fn depart(&self) -> Result {
-        self.signals(false)?;
-        self.say(Kind::Go, &[&self.due().to_le_bytes()])
+    fn let_go(&self) {
+        let gone = self.signals(false).and_then(|()| self.say(Kind::Go, &[&self.due().to_le_bytes()]));
+        if gone.is_err() {
+            pr_warn!("pid {}: link to node {} lost at departure\n", self.away.pid, self.away.node);
+        }
     }
 
     /// The CPU time of the guest at which the next timer is due that goes by it. Each of several threads is asked for its
@@ -514,15 +516,32 @@ fn store_pages(l: &mut Link, frame: Frame) -> Result {
     Ok(())
 }
 
-/// Lives as a deputy until the process is home or the link is gone. A request that wants it elsewhere at once comes back
-/// together with the way home, which is the first half of that move.
+/// Everything has been sent, and the guest may run: from here on the caller is its deputy. Only the deputy may be on the
+/// caller's stack: a signal that is pending may end the task before anything returns.
+#[inline(never)]
+pub(crate) fn depart(deputy: Arc<Deputy>) -> Option<Next> {
+    let me = given_to_role(deputy);
+    me.let_go();
+    live(me)
+}
+
+/// The same for one that was born away, whose guest runs for itself.
 #[inline(never)]
 pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Next> {
-    // The role owns a reference; this one must not be on the stack of a task that may die here.
+    live(given_to_role(deputy))
+}
+
+/// The role owns a reference; this one must not be on the stack of a task that may die.
+fn given_to_role<'a>(deputy: Arc<Deputy>) -> &'a Deputy {
     let me: *const Deputy = &*deputy;
     drop(deputy);
-    // SAFETY: the role's reference is given up only below, or by `gone` after this task died.
-    let me = unsafe { &*me };
+    // SAFETY: the role's reference is given up only at the end of `live`, or by `gone` after this task died.
+    unsafe { &*me }
+}
+
+/// Lives as a deputy until the process is home or the link is gone. A request that wants it elsewhere at once comes back
+/// together with the way home, which is the first half of that move.
+fn live(me: &Deputy) -> Option<Next> {
     match me.live() {
         End::Home { told: Some((m, seat)), errand } => {
             // Before it takes no requests any more: one that comes later finds it.
