@@ -256,8 +256,7 @@ impl Deputy {
                     let mut r = Reader::new(l.body());
                     Ok::<_, Error>((r.u64().map_err(bad)?, r.u64().map_err(bad)?, r.u64().map_err(bad)?))
                 })??;
-                task::set_blocked(mask);
-                self.confirm_signals(seen);
+                self.take_mask(mask, seen);
                 if waits != 0 {
                     self.signals(false)?;
                     self.say(Kind::Masked, &[])?;
@@ -280,7 +279,7 @@ impl Deputy {
                     let signo = r.u64().map_err(bad)?;
                     let info = r.array().map_err(bad)?;
                     r.finish().map_err(bad)?;
-                    Ok::<_, Error>(Signal { signo, mask: 0, restore_mask: 0, info })
+                    Ok::<_, Error>(Signal { signo, mask: 0, restore_mask: 0, blocks: 0, info })
                 })??;
                 task::requeue_signal(&signal);
                 Ok(None)
@@ -461,6 +460,15 @@ impl Deputy {
             let confirmed = x.unseen.partition_point(|(n, _)| *n <= seen);
             sys::drop_front(&mut x.unseen, confirmed);
         });
+    }
+
+    /// What the guest blocks, and how many signals it had seen when it said so. Handlers of those under way will block more:
+    /// until it has seen them nothing may come that they defer, or it would be taken twice before it is handled once, and one
+    /// of the two is lost there.
+    fn take_mask(&self, blocked: u64, seen: u64) {
+        self.confirm_signals(seen);
+        let deferred = self.scratch.with(|x| x.unseen.iter().fold(0, |all, (_, s)| all | s.blocks));
+        task::set_blocked(blocked | deferred.unwrap_or(0));
     }
 
     /// Remembers a completed move.

@@ -18,6 +18,8 @@ pub(crate) struct Signal {
     pub(crate) signo: u64,
     pub(crate) mask: u64,
     pub(crate) restore_mask: u64,
+    /// What its handler blocks.
+    pub(crate) blocks: u64,
     pub(crate) info: [u8; wire::SIGINFO_LEN],
 }
 

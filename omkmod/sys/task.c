@@ -1158,9 +1158,10 @@ bool om_take_signal(struct om_signal *out)
 	sigandnsets(&pending, &pending, &next);
 	if (!sigisemptyset(&pending))
 		out->restore_mask |= 2;
-	sigorsets(&next, &next, &ksig.ka.sa.sa_mask);
 	if (!(ksig.ka.sa.sa_flags & SA_NODEFER))
-		sigaddset(&next, ksig.sig);
+		sigaddset(&ksig.ka.sa.sa_mask, ksig.sig);
+	out->blocks = ksig.ka.sa.sa_mask.sig[0];
+	sigorsets(&next, &next, &ksig.ka.sa.sa_mask);
 	sigprocmask(SIG_SETMASK, &next, NULL);
 	return true;
 }
@@ -1247,7 +1248,7 @@ bool om_dequeue_any(struct om_signal *out)
 	if (sig <= 0)
 		return false;
 	out->signo = sig;
-	out->mask = out->restore_mask = 0;
+	out->mask = out->restore_mask = out->blocks = 0;
 	memcpy(out->info, &info, sizeof(out->info));
 	return true;
 }

@@ -608,7 +608,7 @@ pub(crate) fn restore_mask() {
 
 /// Takes a pending signal as the dispositions say: may stop, may never return. `Some`: one with a handler.
 pub(crate) fn take_signal() -> Option<Signal> {
-    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, info: [0; wire::SIGINFO_LEN] };
+    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, info: [0; wire::SIGINFO_LEN] };
     // SAFETY: `s` has the layout of `struct om_signal`.
     unsafe { ffi::om_take_signal(&mut s) }.then_some(s)
 }
@@ -645,7 +645,7 @@ pub(crate) fn queue_signal(s: &Signal) -> Result {
 
 /// Takes any queued signal out.
 pub(crate) fn dequeue_signal() -> Option<Signal> {
-    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, info: [0; wire::SIGINFO_LEN] };
+    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, info: [0; wire::SIGINFO_LEN] };
     // SAFETY: `s` has the layout of `struct om_signal`.
     unsafe { ffi::om_dequeue_any(&mut s) }.then_some(s)
 }
