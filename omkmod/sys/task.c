@@ -1265,6 +1265,23 @@ void om_requeue_signal(const struct om_signal *sig)
 	send_sig_info(sig->signo, &info, current);
 }
 
+/*
+ * A signal that was taken here and is queued again before its handler has begun: taking it may have used up an action that
+ * is for one time (SA_RESETHAND). `before` is the table of the guest, which has not.
+ */
+void om_rearm(int signo, const struct om_sigaction *before)
+{
+	struct sigaction *sa;
+
+	if (signo < 1 || signo > _NSIG)
+		return;
+	spin_lock_irq(&current->sighand->siglock);
+	sa = &current->sighand->action[signo - 1].sa;
+	if (sa->sa_handler == SIG_DFL && sa->sa_flags & SA_ONESHOT && before[signo - 1].flags & SA_ONESHOT)
+		sa->sa_handler = (void *)before[signo - 1].handler;
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
 void om_sigactions_get(struct om_sigaction *out)
 {
 	int i;

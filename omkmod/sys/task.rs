@@ -677,6 +677,12 @@ pub(crate) fn set_sigactions(from: &[u64; SIGACTION_WORDS]) {
     unsafe { ffi::om_sigactions_set(from.as_ptr()) };
 }
 
+/// A signal taken here is queued again: an action that is for one time is what it is in `before`.
+pub(crate) fn rearm(s: &Signal, before: &[u64; SIGACTION_WORDS]) {
+    // SAFETY: 64 `struct om_sigaction`; the number is checked inside.
+    unsafe { ffi::om_rearm(s.signo as i32, before.as_ptr()) };
+}
+
 /// A soft resource limit.
 pub(crate) fn rlimit(which: u32) -> u64 {
     // SAFETY: checked inside.
