@@ -568,7 +568,7 @@ impl Guest {
             let s = wire::Signal::take(&mut r).map_err(bad)?;
             let info = r.array().map_err(bad)?;
             r.finish().map_err(bad)?;
-            Ok::<_, Error>(Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, info })
+            Ok::<_, Error>(Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, blocks: 0, info })
         })?
     }
 

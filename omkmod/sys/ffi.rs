@@ -18,6 +18,8 @@ pub(crate) struct Signal {
     pub(crate) signo: u64,
     pub(crate) mask: u64,
     pub(crate) restore_mask: u64,
+    /// What its handler blocks.
+    pub(crate) blocks: u64,
     pub(crate) info: [u8; wire::SIGINFO_LEN],
 }
 
@@ -174,6 +176,7 @@ extern "C" {
     pub(super) fn om_dequeue_any(out: *mut Signal) -> bool;
     pub(super) fn om_requeue_signal(sig: *const Signal);
     pub(super) fn om_fault_pending() -> bool;
+    pub(super) fn om_rearm(signo: c_int, before: *const u64);
     pub(super) fn om_sigactions_get(out: *mut u64);
     pub(super) fn om_sigactions_set(from: *const u64);
     pub(super) fn om_rlimit(which: c_uint) -> u64;
