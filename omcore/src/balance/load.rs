@@ -117,7 +117,7 @@ impl Meter {
         let whole = u64::from(UNIT) * cpus;
         let percent = |n: u64| (n.saturating_mul(UNIT.into()) / ticks).min(whole);
         // Rounded up, as in the manual, but what is idle comes to rest at nothing.
-        let average = |old: u64, new: u64| if new == 0 { old * 3 / 4 } else { (old * 3 + new + 3) / 4 };
+        let average = |old: u64, new: u64| if new == 0 { old * 3 / 4 } else { (old * 3 + new).div_ceil(4) };
         self.used = average(self.used, percent(sample.busy));
         self.wanted = average(self.wanted, percent(sample.running)).max(self.used);
 
