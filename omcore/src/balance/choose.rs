@@ -124,7 +124,7 @@ pub struct Choice {
     pub key: u64,
     /// Where to; the own id is home.
     pub to: u16,
-    /// What it is expected to save, in ms over the rest of its life.
+    /// What it is expected to save over the rest of its life, without the time of the move, in ms.
     pub gain: u64,
     /// The largest `upload` of the target for which this still holds; `u32::MAX` for any. It goes with the request.
     pub limit: u32,
@@ -326,6 +326,7 @@ fn place(
                 (false, _) => Reason::Faster,
             };
             let limit = if is_home || asked { u32::MAX } else { u32::try_from(limit).unwrap_or(u32::MAX) };
+            let gain = gain.saturating_sub(price).max(1);
             best = Some((order, Choice { key: process.key, to: node.id, gain, limit, demand, reason }));
         }
     };

@@ -230,7 +230,7 @@ impl Stats {
     pub fn cpu_remembered(&self) -> u32 {
         let all = self.past.plus(&self.recent);
         let hundredth = SECOND / u64::from(UNIT);
-        u32::try_from((all.rate(all.cpu_ns) + hundredth / 2) / hundredth).unwrap_or(u32::MAX)
+        u32::try_from(all.rate(all.cpu_ns).saturating_add(hundredth / 2) / hundredth).unwrap_or(u32::MAX)
     }
 
     /// All processor time counted, in ms.
