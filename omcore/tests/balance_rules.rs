@@ -32,7 +32,7 @@ fn node(id: u16, mem: u64) -> Node {
 fn sized(key: u64, memory: u64) -> Candidate {
     Candidate {
         key,
-        load: 50,
+        cpu: 5000,
         tasks: 1,
         memory: memory * MIB,
         age_ms: 9000,
@@ -202,7 +202,7 @@ fn the_six_processes_of_the_thesis_become_three_and_three() {
         here += 1;
         watch.step(t.state(here));
         let peer = Node { state: watch_there.told(), ..running(2, there) };
-        let jobs = (0..=key).map(|key| (Candidate { load: 100 / here, ..sized(key, 10) }, key * 1000));
+        let jobs = (0..=key).map(|key| (Candidate { cpu: 10_000 / here, ..sized(key, 10) }, key * 1000));
         let s = Settings::default();
         let rule = Victim::MostTime;
         if let Some(choice) = transfer(&running(1, here), here, &t, [peer].into_iter(), jobs, rule, &s) {

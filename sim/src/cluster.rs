@@ -313,7 +313,7 @@ impl Cluster {
         Candidate {
             key: key.into(),
             place: if job.at == job.home { Place::Here } else { Place::At(id(job.at)) },
-            load: job.stats.cpu(),
+            cpu: job.stats.cpu_fine(),
             tasks: 1,
             memory: job.memory * MIB,
             comm: job.stats.comm(),
@@ -406,6 +406,12 @@ impl Cluster {
         host.up = true;
         host.clock = now;
         host.node = idle(index, &host.machine);
+    }
+
+    /// Seconds until what a machine sends is sent.
+    pub fn backlog(&self, index: u32) -> f64 {
+        let host = &self.hosts[index as usize];
+        (host.network - host.clock).max(0.0)
     }
 
     /// By how much a job is slowed on a machine, for all that run there: 1 on an idle standard processor.

@@ -15,10 +15,13 @@ use std::process::ExitCode;
 
 /// Simulates process balancing in large clusters, with the code of the openMosix module
 #[derive(Parser)]
-#[command(version, after_help = "Examples:
+#[command(
+    version,
+    after_help = "Examples:
   omsim run --nodes 1000 --policy cost --policy greedy
   omsim run --nodes 100000 --seconds 60 --json
-  omsim report --dir docs/scaling")]
+  omsim report --dir docs/scaling"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -84,8 +87,11 @@ struct RunArgs {
     #[arg(long, value_parser = times)]
     partition: Option<(u32, u32)>,
     /// Most moves that a node begins per second
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 8)]
     burst: u32,
+    /// Seconds of sending under way with which a node begins no further move
+    #[arg(long, default_value_t = 4.0)]
+    backlog: f64,
     /// Thresholds of the policy of that name
     #[arg(long, default_value = "1/2/3", value_parser = thresholds)]
     thresholds: Thresholds,
@@ -115,7 +121,8 @@ fn times(text: &str) -> Result<(u32, u32), String> {
 }
 
 fn thresholds(text: &str) -> Result<Thresholds, String> {
-    Thresholds::parse(text.as_bytes()).ok_or_else(|| format!("'{text}' is not three growing numbers like 1/2/3"))
+    Thresholds::parse(text.as_bytes())
+        .ok_or_else(|| format!("'{text}' is not three growing numbers like 1/2/3"))
 }
 
 /// Runs with a progress bar, when somebody watches.
@@ -155,6 +162,7 @@ fn plan(args: &RunArgs, policy: Policy) -> Plan {
         deaths: args.deaths,
         partition: args.partition,
         burst: args.burst,
+        backlog: args.backlog,
         settings,
         thresholds: args.thresholds,
     }
@@ -163,7 +171,20 @@ fn plan(args: &RunArgs, policy: Policy) -> Plan {
 fn print(outcomes: &[Outcome]) {
     println!(
         "{:<11} {:>7} {:>8} {:>7} {:>7} {:>7} {:>7} {:>6} {:>6} {:>5} {:>8} {:>6} {:>7} {:>6}",
-        "policy", "jobs", "slowdown", "95%", "largest", "mean", "wasted%", "moves", "most", "ref%", "msg/n/s", "B/n/s", "noticed", "took"
+        "policy",
+        "jobs",
+        "slowdown",
+        "95%",
+        "largest",
+        "mean",
+        "wasted%",
+        "moves",
+        "most",
+        "ref%",
+        "msg/n/s",
+        "B/n/s",
+        "noticed",
+        "took"
     );
     for o in outcomes {
         println!(
@@ -179,7 +200,8 @@ fn main() -> ExitCode {
         Command::Run(args) => {
             let all = [Policy::None, Policy::Thresholds, Policy::Cost, Policy::Greedy, Policy::Ideal];
             let policies = if args.policies.is_empty() { &all[..] } else { &args.policies };
-            let outcomes: Vec<Outcome> = policies.iter().map(|&policy| watched(&plan(&args, policy))).collect();
+            let outcomes: Vec<Outcome> =
+                policies.iter().map(|&policy| watched(&plan(&args, policy))).collect();
             if args.json {
                 match serde_json::to_string_pretty(&outcomes) {
                     Ok(text) => println!("{text}"),

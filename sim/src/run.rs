@@ -77,6 +77,8 @@ pub struct Plan {
     pub partition: Option<(u32, u32)>,
     /// Most moves that one node begins in a period.
     pub burst: u32,
+    /// Seconds of sending that are under way when a node begins no further move.
+    pub backlog: f64,
     /// The rules of policy "cost".
     #[serde(skip)]
     pub settings: Settings,
@@ -183,7 +185,8 @@ impl Run {
         let mut arrival = if arriving { trace.before(end) } else { None };
         loop {
             let begins = arrival.map_or(f64::INFINITY, |a| a.time);
-            let lands = self.landings.peek().map_or(f64::INFINITY, |Reverse((time, ..))| f64::from_bits(*time));
+            let lands =
+                self.landings.peek().map_or(f64::INFINITY, |Reverse((time, ..))| f64::from_bits(*time));
             if begins.min(lands) >= end {
                 break;
             }
@@ -299,7 +302,9 @@ impl Run {
             let since = (since * 1000.0) as u64;
             hosts.iter().filter(|h| h.up).any(|h| {
                 h.window.nodes(at).any(|n: Node| {
-                    n.rmem == u64::from(index) && u64::from(n.age_ms) <= stale && at - u64::from(n.age_ms) >= since
+                    n.rmem == u64::from(index)
+                        && u64::from(n.age_ms) <= stale
+                        && at - u64::from(n.age_ms) >= since
                 })
             })
         };
@@ -398,7 +403,8 @@ fn sample(cluster: &Cluster, outcome: &mut Outcome) {
     let (mut idle, mut waiting, mut capacity) = (0.0, 0.0, 0.0);
     for (index, host) in cluster.hosts.iter().enumerate().filter(|(_, h)| h.up) {
         let crowding = cluster.crowding(index as u32);
-        (sum, squares, most, up) = (sum + crowding, squares + crowding * crowding, most.max(crowding), up + 1.0);
+        (sum, squares, most, up) =
+            (sum + crowding, squares + crowding * crowding, most.max(crowding), up + 1.0);
         let (cpus, jobs) = (f64::from(host.machine.cpus), host.here.len() as f64);
         capacity += cpus;
         idle += (cpus - jobs).max(0.0);

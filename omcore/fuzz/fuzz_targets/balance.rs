@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
     let jobs = window.nodes(0).map(|n| Candidate {
         key: n.id.into(),
         place: if n.load & 1 == 0 { Place::Here } else { Place::At(n.id) },
-        load: n.upload,
+        cpu: n.upload,
         tasks: n.guests,
         memory: n.mem,
         age_ms: n.rmem,

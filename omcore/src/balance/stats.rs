@@ -226,6 +226,11 @@ impl Stats {
         u32::try_from((self.cpu + 512) / 1024).unwrap_or(u32::MAX)
     }
 
+    /// 10000ths of a processor that it uses now.
+    pub fn cpu_fine(&self) -> u32 {
+        u32::try_from(self.cpu.saturating_mul(100).saturating_add(512) / 1024).unwrap_or(u32::MAX)
+    }
+
     /// Hundredths of a processor that it used over all that is remembered.
     pub fn cpu_remembered(&self) -> u32 {
         let all = self.past.plus(&self.recent);

@@ -5,10 +5,11 @@
 use crate::cluster::id;
 use crate::run::Run;
 use omcore::balance::admit::{admit, Limits, Refusal, Request, Shares};
-use omcore::balance::choose::{choose, Choice, Settings};
+use omcore::balance::choose::{Choice, Settings};
 use omcore::balance::evict::{evict, Guest};
+use omcore::balance::gossip::{ASK, IN_NEED};
 use omcore::balance::node::{Candidate, Node};
-use omcore::balance::usher::usher;
+use omcore::balance::usher::decide;
 
 const MIB: u64 = 1 << 20;
 
@@ -19,6 +20,16 @@ pub fn balance(run: &mut Run, index: u32) {
         return;
     }
     let now_ms = (run.now * 1000.0) as u64;
+    if run.cluster.hosts[index as usize].node.crowding() >= IN_NEED {
+        for _ in 0..ASK {
+            let to = run.rng.below(run.plan.nodes) as u32;
+            // A query says the asker's load, and its answer says the other's.
+            if to != index && run.tell(index, to) {
+                run.cluster.refresh(to);
+                run.tell(to, index);
+            }
+        }
+    }
     let host = &run.cluster.hosts[index as usize];
     let mut known: Vec<Node> = host.window.nodes(now_ms).filter(|n| n.rmem != u64::from(index)).collect();
     let mut jobs: Vec<Candidate> = Vec::with_capacity(host.own.len());
@@ -31,13 +42,14 @@ pub fn balance(run: &mut Run, index: u32) {
         }
     }
     for _ in 0..run.plan.burst {
+        if run.cluster.backlog(index) > run.plan.backlog {
+            return;
+        }
         run.cluster.refresh(index);
         let own = run.cluster.hosts[index as usize].node;
         let settings = Settings { dice: run.rng.next() as u32, ..run.plan.settings };
         let others = || known.iter().copied();
-        let found = usher(&own, others(), jobs.iter().copied(), &settings)
-            .or_else(|| choose(&own, others(), jobs.iter().copied(), &settings));
-        let Some(choice) = found else { return };
+        let Some(choice) = decide(&own, others(), jobs.iter().copied(), &settings) else { return };
         let to = match known.iter().find(|n| n.id == choice.to) {
             _ if choice.to == own.id => index,
             Some(node) => node.rmem as u32,
@@ -100,7 +112,13 @@ fn send_home(run: &mut Run, index: u32) {
         .map(|&key| {
             let job = &cluster.jobs[key as usize];
             let here_ms = ((run.now - job.came) * 1000.0) as u64;
-            Guest { key: key.into(), memory: job.memory * MIB, load: job.stats.cpu(), here_ms, leaving: false }
+            Guest {
+                key: key.into(),
+                memory: job.memory * MIB,
+                load: job.stats.cpu(),
+                here_ms,
+                leaving: false,
+            }
         })
         .collect();
     if let Some((key, _)) = evict(&host.node, guests.into_iter(), &Limits::default(), &Shares::default()) {

@@ -4,7 +4,7 @@
 //! its time, as in the module. "Ideal" places them as they begin and moves them for nothing: a bound that nothing
 //! reaches. For both, a job whose calls cost more than half its work stays home.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Job};
 use crate::run::{Policy, Run};
 use crate::trace::Arrival;
 use omcore::balance::cost::Comm;
@@ -75,33 +75,42 @@ pub fn balance(run: &mut Run) {
         run.order.update(&run.cluster, index);
     }
     for index in 0..run.plan.nodes as u32 {
-        let keys = run.cluster.hosts[index as usize].here.clone();
-        for key in keys {
+        let mut keys = run.cluster.hosts[index as usize].here.clone();
+        keys.retain(|&key| !calls_bound(&run.cluster, run.cluster.jobs[key as usize].calls));
+        loop {
             let here = cost(&run.cluster, index, run.cluster.hosts[index as usize].jobs());
             let Some((least, to)) = run.order.best() else { break };
-            if least >= here {
+            if least >= here || !run.reaches(index, to) {
                 break;
             }
-            if calls_bound(&run.cluster, run.cluster.jobs[key as usize].calls) {
-                continue;
+            let saved = (here - least) as f64 / here as f64;
+            // What it will have gained at its present age, without the way.
+            let gain = |key: u32| {
+                let job = &run.cluster.jobs[key as usize];
+                (run.now - job.began) * saved - way(&run.cluster, job)
+            };
+            let Some(at) = (0..keys.len()).max_by(|&a, &b| gain(keys[a]).total_cmp(&gain(keys[b]))) else {
+                break;
+            };
+            if run.plan.policy == Policy::Greedy && gain(keys[at]) < 0.0 {
+                break;
             }
-            let now = run.now;
+            let key = keys.swap_remove(at);
             if run.plan.policy == Policy::Ideal {
+                let now = run.now;
                 run.cluster.leave(key, to, now);
                 let began = run.cluster.jobs[key as usize].began;
                 run.cluster.land(key, began, now);
             } else {
-                // What it will have gained at its present age must pay for the way.
-                let job = &run.cluster.jobs[key as usize];
-                let way = run.cluster.costs.moving_ms(job.memory << 20, 1, 0) as f64 / 1000.0;
-                let gain = (now - job.began) * (here - least) as f64 / here as f64;
-                if gain < way || !run.reaches(index, to) {
-                    continue;
-                }
                 run.send(key, to);
             }
             run.order.update(&run.cluster, index);
             run.order.update(&run.cluster, to);
         }
     }
+}
+
+/// Seconds until it would be there, behind what goes already.
+fn way(cluster: &Cluster, job: &Job) -> f64 {
+    cluster.backlog(job.at) + cluster.costs.moving_ms(job.memory << 20, 1, 0) as f64 / 1000.0
 }

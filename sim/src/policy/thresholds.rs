@@ -16,7 +16,8 @@ pub fn balance(run: &mut Run, index: u32) {
     let nodes = run.plan.nodes as u32;
     // For other than 2^k nodes a ring, which is cheap to compute for any number of them.
     let ring = if nodes.is_power_of_two() && nodes > 1024 { nodes - 1 } else { nodes };
-    let list: Vec<u32> = (0..ASSOCIATED).filter_map(|place| preferred(index.min(ring - 1), ring, place)).collect();
+    let list: Vec<u32> =
+        (0..ASSOCIATED).filter_map(|place| preferred(index.min(ring - 1), ring, place)).collect();
     tell(run, index, &list);
     for _ in 0..run.plan.burst {
         let now_ms = (run.now * 1000.0) as u64;
@@ -31,7 +32,9 @@ pub fn balance(run: &mut Run, index: u32) {
             .map(|&n| match host.window.of(id(n), now_ms) {
                 Some(node) => node,
                 // Who never said anything has room.
-                None => Node { state: State::Under, status: status::UP, ..run.cluster.hosts[n as usize].node },
+                None => {
+                    Node { state: State::Under, status: status::UP, ..run.cluster.hosts[n as usize].node }
+                }
             })
             .collect();
         let jobs: Vec<_> = host
@@ -61,7 +64,10 @@ pub fn balance(run: &mut Run, index: u32) {
             run.cluster.refresh(to);
         }
         // The answer says the state.
-        let node = Node { state: run.cluster.hosts[to as usize].watch.told(), ..run.cluster.hosts[to as usize].node };
+        let node = Node {
+            state: run.cluster.hosts[to as usize].watch.told(),
+            ..run.cluster.hosts[to as usize].node
+        };
         let node = if run.reaches(index, to) { node } else { Node { state: State::Full, ..node } };
         run.cluster.hosts[index as usize].window.put(node, now_ms);
     }
