@@ -52,8 +52,8 @@ fn ushering_begins_before_memory_ends_and_frees_enough_with_the_least_move() {
     // 40 MiB are missing: the job of 45 is the smallest that helps, and the smallest gap that leaves 80 is node 3's.
     let choice = go(node(1, 20), &jobs).unwrap();
     assert_eq!((choice.key, choice.to, choice.reason), (2, 3, Reason::Memory));
-    // Where none is large enough, the largest.
-    assert_eq!(go(node(1, 0), &jobs[..2]).unwrap().key, 2);
+    // Where none is large enough, the one that is away soonest.
+    assert_eq!(go(node(1, 0), &jobs[..2]).unwrap().key, 1);
     // Load does not count, nor does youth; calls only put it off.
     let io = Candidate { hint: Hint::Io, ..jobs[1] };
     assert_eq!(go(node(1, 20), &[io, jobs[2]]).unwrap().key, 3);
