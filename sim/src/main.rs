@@ -215,9 +215,12 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Command::Report { dir, most, seed } => {
-            let _ = (dir, most, seed);
-            ExitCode::SUCCESS
-        }
+        Command::Report { dir, most, seed } => match omsim::report::report(&dir, most, seed, &mut watched) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("omsim: {}: {error}", dir.display());
+                ExitCode::FAILURE
+            }
+        },
     }
 }
