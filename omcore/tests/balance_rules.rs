@@ -127,7 +127,7 @@ fn guests_go_home_for_memory_limits_and_owners() {
     assert_eq!(go(slots, Limits { guests: 3, ..none }, quiet), Some((4, Why::Slots)));
     let blocked = Node { status: status::UP | status::BLOCK, ..node(1, 500) };
     assert_eq!(go(blocked, none, busy), Some((2, Why::Own)));
-    assert_eq!(go(blocked, none, Shares { load_own: 50, ..busy }), None);
+    assert_eq!(go(blocked, none, Shares { load_own: 40, ..busy }), None);
     let leaving = guests.map(|g| Guest { leaving: true, ..g });
     assert_eq!(evict(&node(1, 20), leaving.into_iter(), &none, &quiet), None);
 }

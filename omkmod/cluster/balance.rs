@@ -12,7 +12,7 @@ use super::meter::Coming;
 use super::settings::Setting;
 use super::{cluster, Cluster};
 use crate::omcore::balance::admit::{self, Counts, Limits, NodeState, Shares};
-use crate::omcore::balance::choose::{self, Choice, Settings};
+use crate::omcore::balance::choose::{self, Choice, Reason, Settings};
 use crate::omcore::balance::cost::Costs;
 use crate::omcore::balance::evict::{self, Why};
 use crate::omcore::balance::node::{Candidate, Hint, Node, Place};
@@ -197,7 +197,7 @@ impl Known {
         Candidate {
             key: self.pid as u64,
             place: if self.node == 0 { Place::Here } else { Place::At(self.node) },
-            load: self.stats.cpu(),
+            cpu: self.stats.cpu_fine(),
             tasks: self.threads.min(u16::MAX.into()) as u16,
             memory: self.memory,
             comm: self.stats.comm(),
@@ -369,7 +369,7 @@ impl Balance {
             out,
             "load {}\ncpu_ms {}\ncalls_per_s {}\nout_kb_per_s {}\nin_kb_per_s {}\nmemory_kb {}\nage_s {}\nhere_s {}\nhint {hint}\n\
              decay {}",
-            p.load,
+            k.stats.cpu(),
             k.last.cpu / 1_000_000,
             p.comm.calls,
             p.comm.out_kb,
@@ -535,14 +535,16 @@ impl Balance {
 
     fn choose(&self, c: &Cluster, view: &View) -> Option<Choice> {
         let processes = || view.candidates.iter().copied();
-        if let Some(choice) = usher::usher(&view.own, view.others(), processes(), &view.settings) {
+        let choice = match c.settings.policy() {
+            Policy::Cost => usher::decide(&view.own, view.others(), processes(), &view.settings),
+            Policy::Thresholds => self
+                .share_out(c, view)
+                .or_else(|| usher::usher(&view.own, view.others(), processes(), &view.settings)),
+        };
+        if choice.is_some_and(|found| found.reason == Reason::Memory) {
             self.count(Count::Usher);
-            return Some(choice);
         }
-        match c.settings.policy() {
-            Policy::Cost => choose::choose(&view.own, view.others(), processes(), &view.settings),
-            Policy::Thresholds => self.share_out(c, view),
-        }
+        choice
     }
 
     /// The second policy.
