@@ -32,7 +32,7 @@ fn job(key: u64, place: Place, load: u32) -> Candidate {
     Candidate {
         key,
         place,
-        load,
+        cpu: load * 100,
         tasks: 1,
         memory: 30 * MIB,
         age_ms: 60_000,
@@ -157,7 +157,7 @@ fn nobody_goes_where_nobody_may() {
         Candidate { stay: true, ..one },
         Candidate { here_ms: 1000, ..one },
         Candidate { age_ms: 100, here_ms: 100, ..one },
-        Candidate { load: 2, ..one },
+        Candidate { cpu: 200, ..one },
     ] {
         assert_eq!(go(own, idle, job), None, "{job:?}");
     }
@@ -208,7 +208,7 @@ fn a_meter_shows_a_hundred_for_each_process_and_mends_the_manuals_divisions() {
     assert!(idle.load == 0 && idle.util == 0 && idle.upload < 112, "{idle:?}");
     // It rises slowly, and what is told rises at once; an idle past multiplies nothing.
     let loads = meter.period(sample(400, 100));
-    assert_eq!(loads.load, 100);
+    assert_eq!(loads.load, 200);
     assert!((500..=512).contains(&loads.upload), "{loads:?}");
     // Four processors twice as fast: eight times as much for the same.
     let mut fast = Meter::new();
@@ -282,7 +282,7 @@ fn any_candidate() -> impl Strategy<Value = Candidate> {
         |((load, tasks, memory, age_ms, here_ms), (calls, out_kb, in_kb), at, key)| Candidate {
             key,
             place: at.map_or(Place::Here, Place::At),
-            load,
+            cpu: load,
             tasks,
             memory,
             comm: Comm { calls, out_kb, in_kb },

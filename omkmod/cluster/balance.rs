@@ -8,10 +8,11 @@
 //! Locks: `book`, then `gauge` and `loads`, all mutexes. None is held while a process is asked, which may wait for the network.
 
 use super::load;
+use super::meter::Coming;
 use super::settings::Setting;
 use super::{cluster, Cluster};
 use crate::omcore::balance::admit::{self, Counts, Limits, NodeState, Shares};
-use crate::omcore::balance::choose::{self, Choice, Settings};
+use crate::omcore::balance::choose::{self, Choice, Reason, Settings};
 use crate::omcore::balance::cost::Costs;
 use crate::omcore::balance::evict::{self, Why};
 use crate::omcore::balance::node::{Candidate, Hint, Node, Place};
@@ -90,6 +91,8 @@ struct Pending {
     from: u16,
     choice: Choice,
     request: Arc<Request>,
+    /// It comes home: its load counts already.
+    coming: Option<Coming>,
 }
 
 /// A decision, to be read by people.
@@ -107,8 +110,7 @@ struct Book {
     known: KVec<Known>,
     lines: KVec<Line>,
     pending: KVec<Pending>,
-    /// CPU time of guests, and of this node in all, at the last look; ns.
-    guests_cpu: u64,
+    /// When it was looked at last; ns.
     looked: u64,
     shares: Shares,
 }
@@ -146,12 +148,15 @@ impl Known {
         }
     }
 
-    /// One more period.
-    fn update(&mut self, c: &Cluster, e: &Entry, elapsed_ns: u64, pace: &Pace, now: u64) {
+    /// One more period. Gives the ns for which it ran here or could have.
+    fn update(&mut self, c: &Cluster, e: &Entry, elapsed_ns: u64, pace: &Pace, now: u64) -> u64 {
         self.seen = true;
         self.threads = e.threads;
         let away = c.away(self.pid);
         let node = away.as_ref().map_or(0, |a| a.node);
+        // What it uses elsewhere is in its account, but not of this node's processors.
+        let here = node == 0 && self.node == 0;
+        let wanted = (e.cpu + e.waited).saturating_sub(self.last.cpu + self.last.waited);
         if node != self.node {
             self.node = node;
             self.since = now;
@@ -181,13 +186,18 @@ impl Known {
             let decay = Task::find_global(self.pid).map(|t| t.traits().manner().decay).unwrap_or_default();
             self.stats.period(&used, decay, pace);
         }
+        if here {
+            wanted
+        } else {
+            0
+        }
     }
 
     fn candidate(&self, now: u64, hint: Hint, stay: bool) -> Candidate {
         Candidate {
             key: self.pid as u64,
             place: if self.node == 0 { Place::Here } else { Place::At(self.node) },
-            load: self.stats.cpu(),
+            cpu: self.stats.cpu_fine(),
             tasks: self.threads.min(u16::MAX.into()) as u16,
             memory: self.memory,
             comm: self.stats.comm(),
@@ -228,20 +238,27 @@ impl Book {
         Ok(())
     }
 
-    fn census(&mut self, c: &Cluster, entries: &[Entry], pace: &Pace) {
+    /// Looks at all processes. Gives the ns since the last time, and those for which processes ran or could have.
+    fn census(&mut self, c: &Cluster, entries: &[Entry], pace: &Pace) -> (u64, u64) {
         let (now_ns, now) = (task::now_ns(), boot_ms());
-        let elapsed = now_ns.saturating_sub(core::mem::replace(&mut self.looked, now_ns));
+        let before = core::mem::replace(&mut self.looked, now_ns);
+        let elapsed = if before == 0 { 0 } else { now_ns.saturating_sub(before) };
+        let mut wanted = 0;
         for k in self.known.iter_mut() {
             k.seen = false;
         }
         for e in entries {
             match self.find(e.pid).filter(|k| k.started == e.started) {
-                Some(k) => k.update(c, e, elapsed, pace, now),
-                // Without memory it is looked at next time.
-                None => drop(self.enter(e)),
+                Some(k) => wanted += k.update(c, e, elapsed, pace, now),
+                None => {
+                    wanted += (e.cpu + e.waited).min(elapsed);
+                    // Without memory it is looked at next time.
+                    let _ = self.enter(e);
+                }
             }
         }
         sys::retain(&mut self.known, |k| k.seen);
+        (elapsed, wanted)
     }
 
     fn say(&mut self, line: Line) {
@@ -271,14 +288,23 @@ impl View {
         self.others.iter().copied()
     }
 
-    /// A process goes there: until the node says so itself.
-    fn expect(&mut self, choice: &Choice) {
+    /// A process goes from one node to another: until the nodes say so themselves.
+    fn expect(&mut self, choice: &Choice, from: u16) {
         let memory = self.candidates.iter().find(|p| p.key == choice.key).map_or(0, |p| p.memory);
         if let Some(c) = cluster() {
             c.loads.lock().expect(choice.to, memory);
         }
         if let Some(n) = self.others.iter_mut().find(|n| n.id == choice.to) {
             n.expect(memory);
+        }
+        if choice.to == self.own.id {
+            self.own.expect(memory);
+        }
+        let host = if from == self.own.id { Some(&mut self.own) } else { self.others.iter_mut().find(|n| n.id == from) };
+        if let Some(n) = host {
+            let less = n.share(choice.demand);
+            n.load = n.load.saturating_sub(less);
+            n.upload = n.upload.saturating_sub(less);
         }
         for p in self.candidates.iter_mut().filter(|p| p.key == choice.key) {
             p.stay = true;
@@ -293,7 +319,6 @@ impl Balance {
             known: KVec::new(),
             lines: KVec::new(),
             pending: KVec::new(),
-            guests_cpu: 0,
             looked: 0,
             shares: Shares::default(),
         };
@@ -344,7 +369,7 @@ impl Balance {
             out,
             "load {}\ncpu_ms {}\ncalls_per_s {}\nout_kb_per_s {}\nin_kb_per_s {}\nmemory_kb {}\nage_s {}\nhere_s {}\nhint {hint}\n\
              decay {}",
-            p.load,
+            k.stats.cpu(),
             k.last.cpu / 1_000_000,
             p.comm.calls,
             p.comm.out_kb,
@@ -455,6 +480,9 @@ impl Balance {
             let Some(p) = sys::swap_remove(&mut book.pending, i) else { return };
             match outcome {
                 Ok(()) => {
+                    if let Some(coming) = p.coming {
+                        coming.arrived();
+                    }
                     self.count(Count::MovedOut);
                     let why = Refusal::new(EAGAIN, format_args!("{}", p.choice.reason));
                     book.say(Line { ms: now, pid: p.pid, comm: p.comm, from: p.from, to: Some(p.choice.to), why });
@@ -476,11 +504,11 @@ impl Balance {
     /// Asks a process to move. The view knows of it afterwards.
     fn start(&self, c: &Cluster, view: &mut View, choice: &Choice) -> Result {
         let pid = choice.key as i32;
-        view.expect(choice);
         self.count(Count::Considered);
-        let Some(task) = Task::find_global(pid) else { return Ok(()) };
         let own = c.own_id();
         let from = c.away(pid).map_or(own, |a| a.node);
+        view.expect(choice, from);
+        let Some(task) = Task::find_global(pid) else { return Ok(()) };
         let target = if choice.to == own { Target::Home } else { Target::Node(choice.to) };
         let begun = journey::begin(&task, target, Cause::Balance { load: choice.demand, limit: choice.limit });
         let comm = task.comm();
@@ -489,9 +517,9 @@ impl Balance {
             Ok(request) => {
                 if from == own {
                     c.gauge.left(choice.demand);
-                    view.own.load = view.own.load.saturating_sub(view.own.share(choice.demand));
                 }
-                book.pending.push(Pending { pid, comm, from, choice: *choice, request }, GFP_KERNEL)?;
+                let coming = if choice.to == own { Some(Coming::new(c)) } else { None };
+                book.pending.push(Pending { pid, comm, from, choice: *choice, request, coming }, GFP_KERNEL)?;
             }
             Err(why) => {
                 self.count(Count::Refused);
@@ -507,14 +535,16 @@ impl Balance {
 
     fn choose(&self, c: &Cluster, view: &View) -> Option<Choice> {
         let processes = || view.candidates.iter().copied();
-        if let Some(choice) = usher::usher(&view.own, view.others(), processes(), &view.settings) {
+        let choice = match c.settings.policy() {
+            Policy::Cost => usher::decide(&view.own, view.others(), processes(), &view.settings),
+            Policy::Thresholds => self
+                .share_out(c, view)
+                .or_else(|| usher::usher(&view.own, view.others(), processes(), &view.settings)),
+        };
+        if choice.is_some_and(|found| found.reason == Reason::Memory) {
             self.count(Count::Usher);
-            return Some(choice);
         }
-        match c.settings.policy() {
-            Policy::Cost => choose::choose(&view.own, view.others(), processes(), &view.settings),
-            Policy::Thresholds => self.share_out(c, view),
-        }
+        choice
     }
 
     /// The second policy.
@@ -539,12 +569,11 @@ impl Balance {
     /// One period.
     fn round(&self, c: &Cluster, census: &mut Census) -> Result {
         let pace = pace(c);
-        {
-            let entries = census.take();
-            self.book.lock().census(c, entries, &pace);
-        }
+        let (elapsed, own) = self.book.lock().census(c, census.take(), &pace);
+        let (cpu, wanted) = guests_demand(c)?;
+        c.gauge.period(elapsed / 1_000_000, (own + wanted) / 1_000_000, c.settings.get(Setting::Speed));
+        self.weigh(elapsed, cpu);
         self.settle(c);
-        self.weigh(c)?;
         if !c.settings.is(Setting::Balance) {
             return Ok(());
         }
@@ -560,23 +589,17 @@ impl Balance {
         Ok(())
     }
 
-    /// How much of this node its guests use.
-    fn weigh(&self, c: &Cluster) -> Result {
-        let guests = c.guests()?;
-        let cpu: u64 = guests.iter().filter(|g| g.is_first()).map(|g| g.used()).sum();
+    /// How much of this node its guests use, who had so much CPU time in the period.
+    fn weigh(&self, elapsed_ns: u64, cpu_ns: u64) {
         let own = load::own();
-        let mut book = self.book.lock();
-        let period_ms = c.settings.get(Setting::Period).max(1);
-        let used = cpu.saturating_sub(core::mem::replace(&mut book.guests_cpu, cpu));
         let cpus = u64::from(own.cpus.max(1));
-        let cpu_guests = narrow(used / 10_000 / period_ms).min(narrow(cpus * 100));
+        let cpu_guests = narrow((cpu_ns / 1000 * 100).checked_div(elapsed_ns / 1000).unwrap_or(0)).min(narrow(cpus * 100));
         let cpu_all = u32::from(own.util) * narrow(cpus);
         let cpu_own = cpu_all.saturating_sub(cpu_guests);
         // Of the load, guests have the part that they have of the processors' use.
         let part = |n: u32| narrow(u64::from(own.load) * u64::from(n) / u64::from(cpu_all.max(1)));
         let load_guests = part(cpu_guests).min(own.load);
-        book.shares = Shares { load_guests, load_own: own.load - load_guests, cpu_guests, cpu_own };
-        Ok(())
+        self.book.lock().shares = Shares { load_guests, load_own: own.load - load_guests, cpu_guests, cpu_own };
     }
 
     /// Guests that must go.
@@ -599,6 +622,17 @@ impl Balance {
         self.book.lock().say(line);
         Ok(())
     }
+}
+
+/// CPU time of all guests since the last look, and the time for which they ran or could have; ns.
+fn guests_demand(c: &Cluster) -> Result<(u64, u64)> {
+    let (mut cpu, mut wanted) = (0, 0);
+    for g in c.guests()?.iter().filter(|g| g.is_first()) {
+        let used = g.look();
+        cpu += used.0;
+        wanted += used.0 + used.1;
+    }
+    Ok((cpu, wanted))
 }
 
 /// How fast statistics decay here.

@@ -31,8 +31,8 @@ pub(super) struct Threads {
 /// How long bring and expel wait for the processes concerned, in ms.
 const ORDER_PATIENCE_MS: u32 = 120_000;
 
-/// How often it is looked at the run queue, and how much the guests here have computed: while a timer of one goes by that, more often.
-const METER_MS: u32 = 20;
+/// How often it is looked how much the guests here have computed: while a timer of one goes by that, more often.
+const METER_MS: u32 = 50;
 const METER_FINE_MS: u32 = 2;
 
 /// Reminds guests that compute to tell home.
@@ -41,7 +41,6 @@ fn meter() -> Result<Thread> {
         while !thread::should_stop() {
             let mut left = METER_MS;
             if let Some(c) = super::cluster() {
-                c.gauge.sample();
                 errand::overdue(c);
                 shared::sweep_twins();
             }

@@ -26,6 +26,8 @@ use kernel::sync::Arc;
 const PORT: u16 = 5428;
 /// The receiver waits so long at most before it looks at the clock, ms.
 const STEP_MS: u32 = 50;
+/// The same while an answer is waited for, ms.
+const ASKING_MS: u32 = 5;
 /// News of a node older than this are asked for anew when somebody reads them, ms.
 const FRESH_MS: u64 = 1500;
 /// Who asks looks for the answer so often, ms.
@@ -243,22 +245,26 @@ fn ask(c: &Cluster, m: &Membership, id: u16) {
     // Somebody else may be asking it already.
     let _ = c.queries.lock().ask(id, serial, now_ms());
     loop {
+        if !pump(c, &voice, m) {
+            return;
+        }
+        task::sleep_ms(LOOK_MS);
+        if c.loads.lock().of(id).is_some_and(|h| h.at > before) || task::signal_pending() {
+            return;
+        }
+    }
+}
+
+/// Sends the queries that are due. False: none is under way.
+fn pump(c: &Cluster, voice: &Voice, m: &Membership) -> bool {
+    loop {
         let due = c.queries.lock().due(now_ms());
         match due {
             Due::Send { node, serial } => {
                 let _ = voice.say_as(m, node, Kind::Query, serial, 0);
             }
-            Due::Failed { node } => {
-                c.loads.lock().silent(node);
-                if node == id {
-                    return;
-                }
-            }
-            Due::Wait { until_ms: u64::MAX } => return,
-            Due::Wait { .. } => task::sleep_ms(LOOK_MS),
-        }
-        if c.loads.lock().of(id).is_some_and(|h| h.at > before) || task::signal_pending() {
-            return;
+            Due::Failed { node } => c.loads.lock().silent(node),
+            Due::Wait { until_ms } => return until_ms != u64::MAX,
         }
     }
 }
@@ -286,10 +292,10 @@ fn run(voice: &Voice) {
         let now = now_ms();
         if now >= next {
             next = now + c.settings.get(Setting::Period).max(1);
-            c.gauge.period(c.settings.get(Setting::Speed));
             tell(c, voice, &m);
         }
-        let wait = next.saturating_sub(now).clamp(1, STEP_MS.into()) as u32;
+        let step = if pump(c, voice, &m) { ASKING_MS } else { STEP_MS };
+        let wait = next.saturating_sub(now).clamp(1, step.into()) as u32;
         if let Ok((n, ip)) = voice.sock.recv_from(&mut buf, wait) {
             hear(c, voice, &m, buf.get(..n).unwrap_or(&[]), ip);
         }
@@ -322,16 +328,26 @@ fn tell(c: &Cluster, voice: &Voice, m: &Membership) {
         return;
     }
     let (others, own_id) = (m.map().len().saturating_sub(1) as u32, m.own_id());
+    let in_need = c.settings.is(Setting::Balance) && own().crowding() >= gossip::IN_NEED;
     let random: u64 = crypto::random().first_chunk().copied().map_or(0, u64::from_le_bytes);
-    let (targets, news) = {
+    let (targets, asked, news) = {
         let mut loads = c.loads.lock();
         loads.up.period(others + 1);
         let other = |n: u32| m.map().nodes().map(|(id, _)| id).filter(|id| *id != own_id).nth(n as usize);
         let targets = gossip::whom(others, other, &loads.up, [random as u32, (random >> 32) as u32]);
+        // In need it asks some by chance: what it has heard of by itself others have heard of too.
+        let by_chance = |i: u32| {
+            let dice = (random >> (16 * i + 8)) as u32;
+            other(dice.checked_rem(others).unwrap_or(0)).filter(|_| in_need)
+        };
+        let asked: [Option<u16>; gossip::ASK] = core::array::from_fn(|i| by_chance(i as u32));
         let state = thresholds(c).state(c.gauge.running());
         let news = if c.settings.policy() == Policy::Thresholds { loads.watch.step(state) } else { None };
-        (targets, news)
+        (targets, asked, news)
     };
+    for id in asked.into_iter().flatten() {
+        let _ = c.queries.lock().ask(id, voice.next(), now_ms());
+    }
     for id in targets.into_iter().flatten() {
         let _ = voice.say(m, id, Kind::Report, 0);
     }

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! How busy this node is: samples of the run queue, and what came and left since the last period.
+//! How busy this node is: what its processors did, and what its processes wanted of them.
 //!
-//! [`Gauge::sample`] is called often by the meter thread, [`Gauge::period`] by the thread that sends load messages, the rest
-//! by whoever moves a process. One mutex, a leaf.
+//! [`Gauge::period`] is called by the balancer once a period, the rest by whoever moves a process. One mutex, a leaf.
 
-use super::balance::Count;
 use super::{cluster, Cluster};
 use crate::omcore::balance::load::{Loads, Meter, Sample};
-use crate::sys::{node, task};
+use crate::sys::node;
 use kernel::prelude::*;
 use kernel::sync::Mutex;
 use kernel::{new_mutex, pin_init};
-
-/// Samples are at least so far apart.
-const STEP_NS: u64 = 10_000_000;
 
 /// The instrument.
 #[pin_data]
@@ -24,18 +19,14 @@ pub(crate) struct Gauge {
 
 struct Inner {
     meter: Meter,
-    /// Of this period so far.
-    ticks: u32,
-    running: u64,
-    /// When the last sample was taken.
-    last: u64,
-    /// Average of the last period, rounded.
-    average: u32,
+    /// How many processes ran or could have, on the average of the last period, rounded.
+    running: u32,
     /// Nanoseconds of all processors together, when the period began: busy, and in all.
     before: (u64, u64),
 }
 
-/// A guest on its way here counts from the moment it is let in until it is here, or is not.
+/// A guest on its way here, or an own process on its way home, counts from the moment it is let in until it is here, or is
+/// not.
 pub(crate) struct Coming {
     arrived: bool,
 }
@@ -50,9 +41,6 @@ impl Coming {
     /// It is here.
     pub(crate) fn arrived(mut self) {
         self.arrived = true;
-        if let Some(c) = cluster() {
-            c.balance.count(Count::CameIn);
-        }
     }
 }
 
@@ -67,44 +55,34 @@ impl Drop for Coming {
 impl Gauge {
     /// Before the first period.
     pub(super) fn new() -> impl PinInit<Self> {
-        let inner = Inner { meter: Meter::new(), ticks: 0, running: 0, last: 0, average: 0, before: (0, 0) };
+        let inner = Inner { meter: Meter::new(), running: 0, before: (0, 0) };
         pin_init!(Gauge { inner <- new_mutex!(inner) })
     }
 
-    /// Looks at the run queue, from a kernel thread: which is in it itself.
-    pub(super) fn sample(&self) {
-        let now = task::now_ns();
-        let mut inner = self.inner.lock();
-        if now.saturating_sub(inner.last) >= STEP_NS {
-            inner.last = now;
-            inner.ticks = inner.ticks.saturating_add(1);
-            inner.running += u64::from(node::running().saturating_sub(1));
-        }
-    }
-
-    /// A period ends.
-    pub(super) fn period(&self, speed: u64) -> Loads {
+    /// A period ends, of `elapsed_ms`, in which all processes together ran or could have run for `wanted_ms`. Those that came
+    /// and went in between are not in that, but the processors know of them.
+    pub(super) fn period(&self, elapsed_ms: u64, wanted_ms: u64, speed: u64) {
         let (busy, total) = node::cputime();
-        let cpus = u64::from(node::cpus().max(1));
+        let cpus = u64::from(node::cpus().clamp(1, u16::MAX.into()));
         let mut inner = self.inner.lock();
         let (b, t) = (busy.saturating_sub(inner.before.0), total.saturating_sub(inner.before.1));
+        let first = inner.before.1 == 0;
         inner.before = (busy, total);
-        // Time in use, counted as the samples are.
-        let ticks = u64::from(inner.ticks);
-        let busy = ticks.saturating_mul(cpus).saturating_mul(b / 1000).checked_div(t / 1000).unwrap_or(0);
-        let sample = Sample {
-            ticks: inner.ticks,
-            running: inner.running,
-            busy,
-            cpus: cpus.min(u16::MAX.into()) as u16,
-            speed: u32::try_from(speed).unwrap_or(u32::MAX),
-        };
-        if let Some(n) = (inner.running + ticks / 2).checked_div(ticks) {
-            inner.average = u32::try_from(n).unwrap_or(u32::MAX);
+        if first || elapsed_ms == 0 {
+            return;
         }
-        inner.ticks = 0;
-        inner.running = 0;
-        inner.meter.period(sample)
+        // A clock that stood still for an hour counts as an hour.
+        let elapsed_ms = elapsed_ms.min(3_600_000);
+        let busy_ms = (elapsed_ms * cpus).saturating_mul(b / 1_000_000).checked_div(t / 1_000_000).unwrap_or(0);
+        let running = wanted_ms.max(busy_ms);
+        inner.running = u32::try_from(running.saturating_add(elapsed_ms / 2) / elapsed_ms).unwrap_or(u32::MAX);
+        inner.meter.period(Sample {
+            ticks: elapsed_ms as u32,
+            running,
+            busy: busy_ms,
+            cpus: cpus as u16,
+            speed: u32::try_from(speed).unwrap_or(u32::MAX),
+        });
     }
 
     /// The loads as they stand.
@@ -114,7 +92,7 @@ impl Gauge {
 
     /// How many processes ran or could have, on the average of the last period.
     pub(super) fn running(&self) -> u32 {
-        self.inner.lock().average
+        self.inner.lock().running
     }
 
     /// A process that uses so much of a processor (hundredths) begins to leave.

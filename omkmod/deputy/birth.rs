@@ -43,8 +43,7 @@ impl Deputy {
             r.finish().map_err(bad)?;
             Ok::<_, Error>(f)
         })??;
-        task::set_blocked(f.blocked);
-        self.confirm_signals(f.signals_seen);
+        self.take_mask(f.blocked, f.signals_seen);
         self.account(f.utime, f.stime);
         self.freshen(&mut self.away.window())?;
         let (ax, flags) = if f.signals_seen != self.signals_sent.load(Ordering::Relaxed) {

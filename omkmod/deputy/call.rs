@@ -197,8 +197,7 @@ impl Deputy {
             self.account(utime, stime);
             Ok::<_, Error>((call, regs))
         })??;
-        task::set_blocked(call.blocked);
-        self.confirm_signals(call.signals_seen);
+        self.take_mask(call.blocked, call.signals_seen);
         let mut window = self.away.window();
         self.freshen(&mut window)?;
         let fresh = window.begins(call.number);

@@ -143,10 +143,16 @@ impl Deputy {
         }
         self.account_state(&t.state);
         self.wait_for_clock(t.state.monotonic);
-        t.requeue();
-        // Signals that crossed with the process on the way.
+        // Signals whose handlers have not begun, and those that crossed with the process on the way.
         self.confirm_signals(t.state.signals_seen);
-        let _ = self.scratch.with(|x| x.unseen.iter().for_each(|(_, s)| task::requeue_signal(s)));
+        t.signals.iter().for_each(|s| task::rearm(s, &t.sigactions));
+        t.requeue();
+        let _ = self.scratch.with(|x| {
+            x.unseen.iter().for_each(|(_, s)| {
+                task::rearm(s, &t.sigactions);
+                task::requeue_signal(s);
+            });
+        });
         let _ = self.say(Kind::HomeOk, &[]);
         let told = collects.then(|| Move {
             from: self.away.node,

@@ -143,9 +143,11 @@ impl Deputy {
 
     /// Lets the guest run. Signals that are pending come first: their handlers run before the program goes on, as they would
     /// have here. May never return.
-    pub(crate) fn depart(&self) -> Result {
-        self.signals(false)?;
-        self.say(Kind::Go, &[&self.due().to_le_bytes()])
+    fn let_go(&self) {
+        let gone = self.signals(false).and_then(|()| self.say(Kind::Go, &[&self.due().to_le_bytes()]));
+        if gone.is_err() {
+            pr_warn!("pid {}: link to node {} lost at departure\n", self.away.pid, self.away.node);
+        }
     }
 
     /// The CPU time of the guest at which the next timer is due that goes by it. Each of several threads is asked for its
@@ -254,8 +256,7 @@ impl Deputy {
                     let mut r = Reader::new(l.body());
                     Ok::<_, Error>((r.u64().map_err(bad)?, r.u64().map_err(bad)?, r.u64().map_err(bad)?))
                 })??;
-                task::set_blocked(mask);
-                self.confirm_signals(seen);
+                self.take_mask(mask, seen);
                 if waits != 0 {
                     self.signals(false)?;
                     self.say(Kind::Masked, &[])?;
@@ -278,7 +279,7 @@ impl Deputy {
                     let signo = r.u64().map_err(bad)?;
                     let info = r.array().map_err(bad)?;
                     r.finish().map_err(bad)?;
-                    Ok::<_, Error>(Signal { signo, mask: 0, restore_mask: 0, info })
+                    Ok::<_, Error>(Signal { signo, mask: 0, restore_mask: 0, blocks: 0, info })
                 })??;
                 task::requeue_signal(&signal);
                 Ok(None)
@@ -461,6 +462,15 @@ impl Deputy {
         });
     }
 
+    /// What the guest blocks, and how many signals it had seen when it said so. Handlers of those under way will block more:
+    /// until it has seen them nothing may come that they defer, or it would be taken twice before it is handled once, and one
+    /// of the two is lost there.
+    fn take_mask(&self, blocked: u64, seen: u64) {
+        self.confirm_signals(seen);
+        let deferred = self.scratch.with(|x| x.unseen.iter().fold(0, |all, (_, s)| all | s.blocks));
+        task::set_blocked(blocked | deferred.unwrap_or(0));
+    }
+
     fn account(&self, utime: u64, stime: u64) {
         let u = utime.saturating_sub(self.cpu.0.swap(utime, Ordering::Relaxed));
         let s = stime.saturating_sub(self.cpu.1.swap(stime, Ordering::Relaxed));
@@ -505,15 +515,32 @@ fn store_pages(l: &mut Link, frame: Frame) -> Result {
     Ok(())
 }
 
-/// Lives as a deputy until the process is home or the link is gone. A request that wants it elsewhere at once comes back
-/// together with the way home, which is the first half of that move.
+/// Everything has been sent, and the guest may run: from here on the caller is its deputy. Only the deputy may be on the
+/// caller's stack: a signal that is pending may end the task before anything returns.
+#[inline(never)]
+pub(crate) fn depart(deputy: Arc<Deputy>) -> Option<Next> {
+    let me = given_to_role(deputy);
+    me.let_go();
+    live(me)
+}
+
+/// The same for one that was born away, whose guest runs for itself.
 #[inline(never)]
 pub(crate) fn run(deputy: Arc<Deputy>) -> Option<Next> {
-    // The role owns a reference; this one must not be on the stack of a task that may die here.
+    live(given_to_role(deputy))
+}
+
+/// The role owns a reference; this one must not be on the stack of a task that may die.
+fn given_to_role<'a>(deputy: Arc<Deputy>) -> &'a Deputy {
     let me: *const Deputy = &*deputy;
     drop(deputy);
-    // SAFETY: the role's reference is given up only below, or by `gone` after this task died.
-    let me = unsafe { &*me };
+    // SAFETY: the role's reference is given up only at the end of `live`, or by `gone` after this task died.
+    unsafe { &*me }
+}
+
+/// Lives as a deputy until the process is home or the link is gone. A request that wants it elsewhere at once comes back
+/// together with the way home, which is the first half of that move.
+fn live(me: &Deputy) -> Option<Next> {
     match me.live() {
         End::Home { told: Some((m, seat)), errand } => {
             // Before it takes no requests any more: one that comes later finds it.

@@ -5,7 +5,7 @@ use super::company::{Company, Known};
 use super::Guest;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::listener::Shift;
-use crate::cluster::balance;
+use crate::cluster::balance::{self, Count};
 use crate::cluster::meter::Coming;
 use crate::cluster::settings::Setting;
 use crate::omcore::balance::admit;
@@ -84,7 +84,12 @@ fn move_in(mut link: Link, profile: Profile, coming: Coming) {
         }
     };
     match begin(link, &profile, &thread, &list) {
-        Ok(()) => coming.arrived(),
+        Ok(()) => {
+            coming.arrived();
+            if let Some(c) = cluster() {
+                c.balance.count(Count::CameIn);
+            }
+        }
         Err(e) => {
             let n = e.to_errno();
             if e != ECONNRESET {

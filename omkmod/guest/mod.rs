@@ -83,8 +83,18 @@ pub(crate) struct Guest {
     cpu_before: (u64, u64),
     /// When it came; ns.
     came: u64,
-    /// At the last look of the balancer: when, and the CPU time of its process.
-    looked: (AtomicU64, AtomicU64),
+    /// What the balancer saw last.
+    looked: Looked,
+}
+
+/// Of the process of a guest, at the last look: when, its CPU time and the time it waited for a processor (ns), and the
+/// hundredths of a processor it used since the look before.
+#[derive(Default)]
+struct Looked {
+    at: AtomicU64,
+    cpu: AtomicU64,
+    waited: AtomicU64,
+    load: AtomicU64,
 }
 
 /// CPU time after which home hears of it.
@@ -140,7 +150,7 @@ impl Guest {
                 object: TaskCell::new(None),
                 cpu_before: task::cputime(),
                 came: task::now_ns(),
-                looked: (AtomicU64::new(0), AtomicU64::new(0)),
+                looked: Looked::default(),
             }? Error),
             GFP_KERNEL,
         )
@@ -203,22 +213,28 @@ impl Guest {
         self.own_pid == self.own_tid
     }
 
-    /// CPU time of its process here, ns.
-    pub(crate) fn used(&self) -> u64 {
-        self.task.process_cpu()
+    /// What its process has used since the last look, and for how long it could have run and did not; ns. The balancer looks
+    /// once a period.
+    pub(crate) fn look(&self) -> (u64, u64) {
+        let (now, (cpu, waited)) = (task::now_ns(), self.task.demand());
+        let before = self.looked.at.swap(now, Ordering::Relaxed);
+        let used = cpu.saturating_sub(self.looked.cpu.swap(cpu, Ordering::Relaxed));
+        let kept = waited.saturating_sub(self.looked.waited.swap(waited, Ordering::Relaxed));
+        if before == 0 {
+            return (0, 0);
+        }
+        let load = (used / 1000 * 100).checked_div(now.saturating_sub(before) / 1000).unwrap_or(0);
+        self.looked.load.store(load, Ordering::Relaxed);
+        (used, kept)
     }
 
-    /// Its process as the balancer sees it, who looks now and then.
+    /// Its process as the balancer sees it.
     pub(crate) fn weighed(&self) -> evict::Guest {
-        let (now, cpu) = (task::now_ns(), self.used());
-        let before = self.looked.0.swap(now, Ordering::Relaxed);
-        let used = cpu.saturating_sub(self.looked.1.swap(cpu, Ordering::Relaxed));
-        let load = (used * 100).checked_div(now.saturating_sub(before)).filter(|_| before != 0).unwrap_or(0);
         evict::Guest {
             key: self.pid as u64,
             memory: self.task.memory_parts()[6] * wire::PAGE as u64,
-            load: u32::try_from(load).unwrap_or(u32::MAX),
-            here_ms: now.saturating_sub(self.came) / 1_000_000,
+            load: u32::try_from(self.looked.load.load(Ordering::Relaxed)).unwrap_or(u32::MAX),
+            here_ms: task::now_ns().saturating_sub(self.came) / 1_000_000,
             leaving: self.leaving.load(Ordering::Relaxed) || self.wishing.load(Ordering::Relaxed),
         }
     }
@@ -552,7 +568,7 @@ impl Guest {
             let s = wire::Signal::take(&mut r).map_err(bad)?;
             let info = r.array().map_err(bad)?;
             r.finish().map_err(bad)?;
-            Ok::<_, Error>(Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, info })
+            Ok::<_, Error>(Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, blocks: 0, info })
         })?
     }
 

@@ -204,6 +204,11 @@ pub(super) fn follow(seat: Follower) {
     fulfil(Some(Next::Follow(seat, None, None)));
 }
 
+/// In another thread of a process that leaves: it has boarded.
+pub(super) fn depart(deputy: Arc<Deputy>) {
+    fulfil(deputy::depart(deputy));
+}
+
 /// In a process that was born away.
 pub(crate) fn away(deputy: Arc<Deputy>) {
     fulfil(deputy::run(deputy));
@@ -216,7 +221,7 @@ fn fulfil(mut next: Option<Next>) {
             Next::Ask(request, so_far, lead) => set_out(request, so_far, lead),
             Next::Follow(seat, so_far, request) => accompany(seat, so_far, request),
         };
-        next = left.and_then(deputy::run);
+        next = left.and_then(deputy::depart);
     }
 }
 
@@ -439,9 +444,6 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat, cause: Cause) -> Outcom
         muster.go();
     }
     task::park();
-    if deputy.depart().is_err() {
-        pr_warn!("pid {}: link to node {} lost at departure\n", away.pid, to);
-    }
     let frozen_ns = task::now_ns() - begun;
     let before = so_far.unwrap_or(Move { from: m.own_id(), to, pages: 0, frozen_ns: 0, calls: 0 });
     if before.from != to {

@@ -236,10 +236,7 @@ fn attend(square: Arc<Square>) {
     match boarded {
         Ok(deputy) if go => {
             task::park();
-            if deputy.depart().is_err() {
-                pr_warn!("a thread's link was lost at departure\n");
-            }
-            journey::away(deputy);
+            journey::depart(deputy);
         }
         Ok(deputy) => deputy.uninstall(),
         Err(_) => {}

@@ -18,6 +18,7 @@ struct om_census_entry {
 	u32 threads;
 	u64 started;
 	u64 cpu;	/* ns */
+	u64 waited;	/* ns that its threads could have run and did not; 0 where the kernel does not count that */
 	u64 memory;	/* bytes that only it has */
 	u64 calls;	/* reads, writes, and waits of its own will, whichever were more */
 	u64 out;	/* bytes written and read */
@@ -28,6 +29,9 @@ static void add_thread(struct om_census_entry *e, struct task_struct *t, u64 *io
 {
 	e->threads++;
 	e->cpu += max(READ_ONCE(t->utime) + READ_ONCE(t->stime), READ_ONCE(t->se.sum_exec_runtime));
+#ifdef CONFIG_SCHED_INFO
+	e->waited += READ_ONCE(t->sched_info.run_delay);
+#endif
 #ifdef CONFIG_TASK_XACCT
 	*io += READ_ONCE(t->ioac.syscr) + READ_ONCE(t->ioac.syscw);
 	e->out += READ_ONCE(t->ioac.wchar);
@@ -83,8 +87,8 @@ u32 om_census(struct om_census_entry *out, u32 most)
 	return n;
 }
 
-/* CPU time of the threads of a process that are still there, ns. */
-u64 om_process_cpu(struct task_struct *task)
+/* What the threads of a process that are still there have used, and waited for, ns. */
+void om_process_demand(struct task_struct *task, u64 *cpu, u64 *waited)
 {
 	struct om_census_entry e = { };
 	struct task_struct *t;
@@ -94,5 +98,6 @@ u64 om_process_cpu(struct task_struct *task)
 	for_each_thread(task, t)
 		add_thread(&e, t, &io, &waits);
 	rcu_read_unlock();
-	return e.cpu;
+	*cpu = e.cpu;
+	*waited = e.waited;
 }

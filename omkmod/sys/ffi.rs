@@ -18,6 +18,8 @@ pub(crate) struct Signal {
     pub(crate) signo: u64,
     pub(crate) mask: u64,
     pub(crate) restore_mask: u64,
+    /// What its handler blocks.
+    pub(crate) blocks: u64,
     pub(crate) info: [u8; wire::SIGINFO_LEN],
 }
 
@@ -52,8 +54,9 @@ pub(crate) struct CensusEntry {
     pub(crate) threads: u32,
     /// When it was started.
     pub(crate) started: u64,
-    /// CPU time, ns.
+    /// CPU time, and time it could have run and did not, ns.
     pub(crate) cpu: u64,
+    pub(crate) waited: u64,
     /// Bytes that only it has.
     pub(crate) memory: u64,
     /// Reads, writes and waits.
@@ -79,11 +82,10 @@ extern "C" {
     pub(super) fn om_roles_init() -> c_int;
     pub(super) fn om_roles_flush();
     pub(super) fn om_roles_exit();
-    pub(super) fn om_nr_running() -> c_uint;
 
     // census.c, traits.c
     pub(super) fn om_census(out: *mut CensusEntry, most: c_uint) -> c_uint;
-    pub(super) fn om_process_cpu(task: *mut Opaque) -> u64;
+    pub(super) fn om_process_demand(task: *mut Opaque, cpu: *mut u64, waited: *mut u64);
     pub(super) fn om_traits_get(task: *mut Opaque) -> u64;
     pub(super) fn om_traits_change(task: *mut Opaque, clear: u64, set: u64) -> c_int;
     pub(super) fn om_traits_clear();
@@ -174,6 +176,7 @@ extern "C" {
     pub(super) fn om_dequeue_any(out: *mut Signal) -> bool;
     pub(super) fn om_requeue_signal(sig: *const Signal);
     pub(super) fn om_fault_pending() -> bool;
+    pub(super) fn om_rearm(signo: c_int, before: *const u64);
     pub(super) fn om_sigactions_get(out: *mut u64);
     pub(super) fn om_sigactions_set(from: *const u64);
     pub(super) fn om_rlimit(which: c_uint) -> u64;

@@ -36,9 +36,3 @@ pub(crate) fn realtime_ns() -> u64 {
     // SAFETY: no preconditions.
     unsafe { ffi::om_realtime() }
 }
-
-/// Tasks that run or could run, the calling one included.
-pub(crate) fn running() -> u32 {
-    // SAFETY: the symbol was found at load.
-    unsafe { ffi::om_nr_running() }
-}

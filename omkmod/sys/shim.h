@@ -49,7 +49,6 @@ int om_roles_init(void);
 void om_role_mm_done(void);
 void om_role_set_stubborn(bool on);
 bool om_role_stubborn(void);
-unsigned int om_nr_running(void);
 
 /* mm.c */
 struct om_mm *om_mm_find(struct mm_struct *mm);

@@ -22,7 +22,6 @@ static long stub_x64_sys_call(const struct pt_regs *regs, unsigned int nr) { ret
 static void stub_task_work_run(void) { }
 static bool stub_get_signal(struct ksignal *ksig) { return false; }
 static pid_t stub_kernel_clone(struct kernel_clone_args *args) { return -ENOSYS; }
-static unsigned int stub_nr_running(void) { return 0; }
 static void stub_run_posix_cpu_timers(void) { }
 static int stub_anon_vma_prepare(struct vm_area_struct *vma) { return -ENOMEM; }
 static int stub_secure_computing(const struct seccomp_data *sd) { return -1; }
@@ -33,7 +32,6 @@ DEFINE_STATIC_CALL(om_sc_x64_sys_call, stub_x64_sys_call);
 DEFINE_STATIC_CALL(om_sc_task_work_run, stub_task_work_run);
 DEFINE_STATIC_CALL(om_sc_get_signal, stub_get_signal);
 DEFINE_STATIC_CALL(om_sc_kernel_clone, stub_kernel_clone);
-DEFINE_STATIC_CALL(om_sc_nr_running, stub_nr_running);
 DEFINE_STATIC_CALL(om_sc_run_posix_cpu_timers, stub_run_posix_cpu_timers);
 DEFINE_STATIC_CALL(om_sc_anon_vma_prepare, stub_anon_vma_prepare);
 DEFINE_STATIC_CALL(om_sc_mem_cgroup_charge, stub_mem_cgroup_charge);
@@ -71,7 +69,6 @@ int om_symbols_init(char *missing, size_t len)
 	FIND(om_sc_task_work_run, "task_work_run");
 	FIND(om_sc_get_signal, "get_signal");
 	FIND(om_sc_kernel_clone, "kernel_clone");
-	FIND(om_sc_nr_running, "nr_running");
 #ifdef CONFIG_POSIX_TIMERS
 	FIND(om_sc_run_posix_cpu_timers, "run_posix_cpu_timers");
 #endif
@@ -127,10 +124,4 @@ int om_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp)
 	if (mem_cgroup_disabled())
 		return 0;
 	return static_call(om_sc_mem_cgroup_charge)(folio, mm, gfp);
-}
-
-/* Tasks that run or could. */
-unsigned int om_nr_running(void)
-{
-	return static_call(om_sc_nr_running)();
 }

@@ -1158,9 +1158,10 @@ bool om_take_signal(struct om_signal *out)
 	sigandnsets(&pending, &pending, &next);
 	if (!sigisemptyset(&pending))
 		out->restore_mask |= 2;
-	sigorsets(&next, &next, &ksig.ka.sa.sa_mask);
 	if (!(ksig.ka.sa.sa_flags & SA_NODEFER))
-		sigaddset(&next, ksig.sig);
+		sigaddset(&ksig.ka.sa.sa_mask, ksig.sig);
+	out->blocks = ksig.ka.sa.sa_mask.sig[0];
+	sigorsets(&next, &next, &ksig.ka.sa.sa_mask);
 	sigprocmask(SIG_SETMASK, &next, NULL);
 	return true;
 }
@@ -1247,7 +1248,7 @@ bool om_dequeue_any(struct om_signal *out)
 	if (sig <= 0)
 		return false;
 	out->signo = sig;
-	out->mask = out->restore_mask = 0;
+	out->mask = out->restore_mask = out->blocks = 0;
 	memcpy(out->info, &info, sizeof(out->info));
 	return true;
 }
@@ -1262,6 +1263,23 @@ void om_requeue_signal(const struct om_signal *sig)
 	memcpy(&info, sig->info, sizeof(info));
 	info.si_signo = sig->signo;
 	send_sig_info(sig->signo, &info, current);
+}
+
+/*
+ * A signal that was taken here and is queued again before its handler has begun: taking it may have used up an action that
+ * is for one time (SA_RESETHAND). `before` is the table of the guest, which has not.
+ */
+void om_rearm(int signo, const struct om_sigaction *before)
+{
+	struct sigaction *sa;
+
+	if (signo < 1 || signo > _NSIG)
+		return;
+	spin_lock_irq(&current->sighand->siglock);
+	sa = &current->sighand->action[signo - 1].sa;
+	if (sa->sa_handler == SIG_DFL && sa->sa_flags & SA_ONESHOT && before[signo - 1].flags & SA_ONESHOT)
+		sa->sa_handler = (void *)before[signo - 1].handler;
+	spin_unlock_irq(&current->sighand->siglock);
 }
 
 void om_sigactions_get(struct om_sigaction *out)

@@ -36,6 +36,7 @@ struct om_state {
 
 struct om_signal {
 	u64 signo, mask, restore_mask;
+	u64 blocks;	/* what its handler blocks */
 	u8 info[48];
 };
 

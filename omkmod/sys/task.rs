@@ -111,10 +111,12 @@ impl Task {
         (u, s)
     }
 
-    /// CPU time of all threads of its process that are still there, ns.
-    pub(crate) fn process_cpu(&self) -> u64 {
-        // SAFETY: the reference is counted.
-        unsafe { ffi::om_process_cpu(self.0.as_ptr()) }
+    /// Of all threads of its process that are still there: CPU time, and time they could have run and did not, ns.
+    pub(crate) fn demand(&self) -> (u64, u64) {
+        let (mut cpu, mut waited) = (0, 0);
+        // SAFETY: the reference is counted; two valid places.
+        unsafe { ffi::om_process_demand(self.0.as_ptr(), &mut cpu, &mut waited) };
+        (cpu, waited)
     }
 
     /// What was said of it.
@@ -633,7 +635,7 @@ pub(crate) fn restore_mask() {
 
 /// Takes a pending signal as the dispositions say: may stop, may never return. `Some`: one with a handler.
 pub(crate) fn take_signal() -> Option<Signal> {
-    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, info: [0; wire::SIGINFO_LEN] };
+    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, info: [0; wire::SIGINFO_LEN] };
     // SAFETY: `s` has the layout of `struct om_signal`.
     unsafe { ffi::om_take_signal(&mut s) }.then_some(s)
 }
@@ -670,7 +672,7 @@ pub(crate) fn queue_signal(s: &Signal) -> Result {
 
 /// Takes any queued signal out.
 pub(crate) fn dequeue_signal() -> Option<Signal> {
-    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, info: [0; wire::SIGINFO_LEN] };
+    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, info: [0; wire::SIGINFO_LEN] };
     // SAFETY: `s` has the layout of `struct om_signal`.
     unsafe { ffi::om_dequeue_any(&mut s) }.then_some(s)
 }
@@ -700,6 +702,12 @@ pub(crate) fn sigactions(out: &mut [u64; SIGACTION_WORDS]) {
 pub(crate) fn set_sigactions(from: &[u64; SIGACTION_WORDS]) {
     // SAFETY: 64 `struct om_sigaction`.
     unsafe { ffi::om_sigactions_set(from.as_ptr()) };
+}
+
+/// A signal taken here is queued again: an action that is for one time is what it is in `before`.
+pub(crate) fn rearm(s: &Signal, before: &[u64; SIGACTION_WORDS]) {
+    // SAFETY: 64 `struct om_sigaction`; the number is checked inside.
+    unsafe { ffi::om_rearm(s.signo as i32, before.as_ptr()) };
 }
 
 /// A soft resource limit.

@@ -124,7 +124,7 @@ pub struct Choice {
     pub key: u64,
     /// Where to; the own id is home.
     pub to: u16,
-    /// What it is expected to save, in ms over the rest of its life.
+    /// What it is expected to save over the rest of its life, without the time of the move, in ms.
     pub gain: u64,
     /// The largest `upload` of the target for which this still holds; `u32::MAX` for any. It goes with the request.
     pub limit: u32,
@@ -185,13 +185,14 @@ struct Scale {
 
 impl Scale {
     fn new(own: &Node, others: impl Iterator<Item = Node>, settings: &Settings) -> Scale {
-        let (mut nodes, mut largest) = (1u32, own.load);
+        let (mut nodes, mut largest) = (1u32, slowed_by_swapping(own, own.load));
         for node in others.filter(|n| usable(n, settings)) {
             nodes = nodes.saturating_add(1);
-            largest = largest.max(node.upload);
+            largest = largest.max(slowed_by_swapping(&node, node.load.max(node.upload)));
         }
         let log = u64::from(log2(nodes.clamp(2, 1 << 15)));
-        let top = (u64::from(largest) + 1).next_power_of_two();
+        // Room for what is added; nothing reaches the end of the scale.
+        let top = (largest.saturating_add(u64::from(UNIT))).next_power_of_two();
         let per_process = top * BITS * u64::from(ONE) / u64::from(UNIT);
         Scale { load: log.max(per_process).min(MOST * u64::from(ONE)), top, memory: log }
     }
@@ -199,9 +200,7 @@ impl Scale {
     /// What work that takes the load from `before` to `after` and holds `memory` costs the node. `inside`: that memory
     /// is in use there already.
     fn marginal(&self, node: &Node, before: u32, after: u32, memory: u64, inside: bool) -> u64 {
-        // A node that swaps does everything more slowly: the manual's factor on the load.
-        let swapping = if node.mem < node.tmem / 64 { 4 } else { 1 };
-        let load = |load: u32| exp2(exponent(self.load, u64::from(load) * swapping, self.top));
+        let load = |load: u32| exp2(exponent(self.load, slowed_by_swapping(node, load), self.top));
         let mib = |bytes: u64| bytes >> 20;
         let used = node.tmem.saturating_sub(node.mem);
         let (less, more) =
@@ -209,6 +208,11 @@ impl Scale {
         let full = |bytes: u64| exp2(exponent(self.memory, mib(bytes), mib(node.tmem).max(1)));
         load(after).saturating_sub(load(before)).saturating_add(full(more).saturating_sub(full(less))).max(1)
     }
+}
+
+/// A node that swaps does everything more slowly: the manual's factor on the load.
+fn slowed_by_swapping(node: &Node, load: u32) -> u64 {
+    u64::from(load) * if node.mem < node.tmem / 64 { 4 } else { 1 }
 }
 
 fn exponent(at_most: u64, used: u64, most: u64) -> u32 {
@@ -233,11 +237,12 @@ fn takes(node: &Node, memory: u64, settings: &Settings) -> bool {
 /// takes a standard processor).
 fn calls(process: &Candidate, host: &Node, node: u16, settings: &Settings) -> u64 {
     let ns = settings.costs.away(&process.comm, node, settings.gateways);
-    // Work done per second, in hundredths of what a standard processor does.
-    let work = u64::from(process.load.max(1)) * u64::from(host.speed_or_standard())
-        / u64::from(super::STANDARD_SPEED);
-    // ns / 10^9 seconds per second, UNIT per `work / UNIT`.
-    let time = (ns / 1000).min(1 << 40) * u64::from(UNIT) * u64::from(UNIT) / work.max(1) / 1_000_000;
+    // Work done per second, in 10000ths of what a standard processor does.
+    let speed = u64::from(host.speed_or_standard());
+    let work =
+        (u64::from(process.cpu.max(1)).saturating_mul(speed) / u64::from(super::STANDARD_SPEED)).max(1);
+    // ns / 10^9 seconds per second, and that for work / 10000.
+    let time = (ns / 1000).min(1 << 40) * u64::from(UNIT) * 10_000 / work / 1_000_000;
     if process.hint == Hint::Cpu {
         time / 4
     } else {
@@ -326,6 +331,7 @@ fn place(
                 (false, _) => Reason::Faster,
             };
             let limit = if is_home || asked { u32::MAX } else { u32::try_from(limit).unwrap_or(u32::MAX) };
+            let gain = gain.saturating_sub(price).max(1);
             best = Some((order, Choice { key: process.key, to: node.id, gain, limit, demand, reason }));
         }
     };

@@ -72,7 +72,8 @@ pub fn evict(
         }
     }
     let over = limits.guests != 0 && own.guests > limits.guests;
-    let needed = own.has(status::BLOCK) && shares.load_own >= own.alone();
+    // Half a processor's worth: what is not noticed does no harm.
+    let needed = own.has(status::BLOCK) && shares.load_own >= own.alone() / 2;
     let why = if over {
         Why::Slots
     } else if limits.load_exceeded(shares) {

@@ -17,6 +17,12 @@ pub const TIMEOUT_MS: u32 = 50;
 pub const RETRY_MS: u32 = 20;
 /// A query is sent so often at most.
 pub const TRIES: u8 = 3;
+/// So many nodes, by chance, a node asks in a period in which its processes wait for processors ([`Node::crowding`] of
+/// [`IN_NEED`] or more): what its window knows are others' leavings. Their answers are news as any; they spare more
+/// refused requests than they cost messages.
+pub const ASK: usize = 2;
+/// See [`ASK`]; hundredths.
+pub const IN_NEED: u32 = 150;
 /// Queries under way at a time (`SIMULTANEOUS_QUERIES`).
 pub const QUERIES: usize = 10;
 /// The manual's window. A few more cost little; many more make all nodes see the same.

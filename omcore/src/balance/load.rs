@@ -13,7 +13,8 @@
 //! Mended here: no division by zero (no ticks, no processors, no speed, nothing used yet). The manual divides both loads
 //! by the part of the processors in use, so that a node which waits for its disk looks worse; a node that was idle then
 //! looked a hundred times loaded. Here the part in use is compared with the part that was *wanted*, and the
-//! factor ends at [`MAX_WASTE`]. The manual leaves its decay constants open: 3/4 of the old and 1/4 of the new per period.
+//! factor ends at [`MAX_WASTE`]. The manual leaves its decay constants open: here the slow load takes half of the new
+//! per period, for with less a node sees for seconds that it is alone when it is not.
 
 use super::{share, STANDARD_SPEED, UNIT};
 
@@ -107,17 +108,14 @@ impl Meter {
             (sample.running.saturating_mul(standard).saturating_add(capacity / 2) / capacity).min(1 << 32);
 
         let scaled = load * SCALE;
-        self.accumulated = if scaled > self.accumulated {
-            (self.accumulated * 3).saturating_add(scaled) / 4
-        } else {
-            scaled
-        };
+        self.accumulated =
+            if scaled > self.accumulated { self.accumulated.saturating_add(scaled) / 2 } else { scaled };
         self.upper = if load >= self.upper { load } else { (self.upper * 7 + load) / 8 };
 
         let whole = u64::from(UNIT) * cpus;
         let percent = |n: u64| (n.saturating_mul(UNIT.into()) / ticks).min(whole);
         // Rounded up, as in the manual, but what is idle comes to rest at nothing.
-        let average = |old: u64, new: u64| if new == 0 { old * 3 / 4 } else { (old * 3 + new + 3) / 4 };
+        let average = |old: u64, new: u64| if new == 0 { old * 3 / 4 } else { (old * 3 + new).div_ceil(4) };
         self.used = average(self.used, percent(sample.busy));
         self.wanted = average(self.wanted, percent(sample.running)).max(self.used);
 
@@ -128,7 +126,7 @@ impl Meter {
             upload: narrow(self.wasted(self.upper + came).saturating_add(self.one_more().into())),
             util: u16::try_from(self.used / cpus).unwrap_or(UNIT as u16).min(UNIT as u16),
         };
-        self.came_lately = (self.came_lately * 3 + u64::from(self.coming_in) * 4) / 4;
+        self.came_lately = (self.came_lately + u64::from(self.coming_in) * 4) / 2;
         self.left = 0;
         self.now
     }

@@ -18,6 +18,9 @@ pub mod status {
     pub const LSTAY: u32 = 16;
 }
 
+/// The manual's factor on the load of a node that swaps, whose size it leaves open.
+const SWAPPING: u64 = 4;
+
 /// Slots of a node without a limit of guests.
 pub const NO_LIMIT: u16 = u16::MAX;
 
@@ -86,6 +89,15 @@ impl Node {
         }
     }
 
+    /// By how much it slows everything down that its memory does not suffice: the manual's swapping penalty, or 1.
+    pub fn swapping(&self) -> u64 {
+        if self.mem < self.tmem / 64 {
+            SWAPPING
+        } else {
+            1
+        }
+    }
+
     /// Books a process that goes there before the node says so itself (the manual's `release_migrations`): the load of
     /// 1.02 processes, as its caches are cold, its memory and its slot.
     pub fn expect(&mut self, memory: u64) {
@@ -130,8 +142,9 @@ pub struct Candidate {
     pub key: u64,
     /// Where it runs.
     pub place: Place,
-    /// What it used of a processor lately, in hundredths of one, all its threads together.
-    pub load: u32,
+    /// What it used of a processor lately, in 10000ths of one, all its threads together
+    /// ([`super::stats::Stats::cpu_fine`]): of 300 that share one, each uses a third of a hundredth.
+    pub cpu: u32,
     /// Its threads, at least 1.
     pub tasks: u16,
     /// What would travel, in bytes.
@@ -152,7 +165,9 @@ impl Candidate {
     /// What it would use if it need not wait for a processor, in hundredths of one: what it got, times how crowded it
     /// is where it got that; no more than its threads can use.
     pub fn demand(&self, host: &Node) -> u32 {
-        let wanted = u64::from(self.load) * u64::from(host.crowding()) / u64::from(UNIT);
+        // What waits for its pages uses the processor as little as what sleeps.
+        let held_up = u64::from(host.crowding()) * host.swapping();
+        let wanted = u64::from(self.cpu).saturating_mul(held_up) / u64::from(UNIT) / u64::from(UNIT);
         u32::try_from(wanted).unwrap_or(u32::MAX).min(UNIT.saturating_mul(self.tasks.max(1).into()))
     }
 }

@@ -174,7 +174,7 @@ impl Used {
         if self.elapsed_ns == 0 {
             0
         } else {
-            n.saturating_mul(1000) / ms
+            n.saturating_mul(1000).saturating_add(ms / 2) / ms
         }
     }
 }
@@ -226,10 +226,16 @@ impl Stats {
         u32::try_from((self.cpu + 512) / 1024).unwrap_or(u32::MAX)
     }
 
+    /// 10000ths of a processor that it uses now.
+    pub fn cpu_fine(&self) -> u32 {
+        u32::try_from(self.cpu.saturating_mul(100).saturating_add(512) / 1024).unwrap_or(u32::MAX)
+    }
+
     /// Hundredths of a processor that it used over all that is remembered.
     pub fn cpu_remembered(&self) -> u32 {
         let all = self.past.plus(&self.recent);
-        u32::try_from(all.rate(all.cpu_ns) / (SECOND / u64::from(UNIT))).unwrap_or(u32::MAX)
+        let hundredth = SECOND / u64::from(UNIT);
+        u32::try_from(all.rate(all.cpu_ns).saturating_add(hundredth / 2) / hundredth).unwrap_or(u32::MAX)
     }
 
     /// All processor time counted, in ms.

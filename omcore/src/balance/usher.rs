@@ -3,11 +3,14 @@
 //! Memory ushering: before a node swaps, a process goes where there is memory for it, whatever the loads
 //! (openMosix manual, 6.1: "depletion prevention"; it overrides load balancing).
 //!
-//! The process is the smallest that frees enough, else the largest that fits anywhere. The node is the one that it fits best: whose
-//! memory it leaves the least of, so that large gaps remain for large processes (best fit).
+//! The process is the smallest of those that free enough; where none does and several must go, again the smallest, for
+//! it runs on soonest, while the network frees the same bytes per second whoever goes first. Very small ones do not count. The
+//! node is one with a processor to spare if there is one; among these the one that the process fits best, whose memory
+//! it leaves the least of, so that large gaps remain for large processes (best fit).
 
-use super::choose::{scatter, Choice, Reason, Settings};
+use super::choose::{choose, scatter, Choice, Reason, Settings};
 use super::node::{status, Candidate, Hint, Node, Place};
+use super::UNIT;
 
 /// Ushering begins when this part of the memory is left, per mille.
 pub const BEGIN: u64 = 30;
@@ -26,6 +29,20 @@ fn part(total: u64, per_mille: u64) -> u64 {
 /// Bytes that must go, or `None` while there is memory enough. Also while nothing is known (`tmem` 0).
 pub fn shortage(own: &Node) -> Option<u64> {
     (own.mem < part(own.tmem, BEGIN)).then(|| part(own.tmem, ENOUGH).saturating_sub(own.mem))
+}
+
+/// What a node does next under the policy "cost": the most worthwhile move, or ushering when there is none and memory runs short.
+///
+/// In this order, for [`choose`] knows of memory too: a node that swaps counts for so much that whatever can leave
+/// with a gain does. Ushering is for when load forbids all moves, and memory must have one.
+pub fn decide(
+    own: &Node,
+    others: impl Iterator<Item = Node> + Clone,
+    processes: impl Iterator<Item = Candidate> + Clone,
+    settings: &Settings,
+) -> Option<Choice> {
+    choose(own, others.clone(), processes.clone(), settings)
+        .or_else(|| usher(own, others, processes, settings))
 }
 
 /// Who leaves for memory, and where to. Looks at processes that are at home; guests are [`super::evict`]'s.
@@ -66,15 +83,14 @@ struct Rank {
     io: bool,
     /// What does not free enough goes after what does.
     short: bool,
-    /// Of those that do the smallest, of those that do not the largest.
+    /// The smallest of these.
     size: u64,
 }
 
 impl Rank {
     fn of(process: &Candidate, missing: u64) -> Rank {
         let short = process.memory < missing;
-        let size = if short { u64::MAX - process.memory } else { process.memory };
-        Rank { io: process.hint == Hint::Io, short, size }
+        Rank { io: process.hint == Hint::Io, short, size: process.memory }
     }
 }
 
@@ -91,6 +107,9 @@ fn fit(own: &Node, others: impl Iterator<Item = Node>, memory: u64, settings: &S
                 && n.mem >= memory.saturating_add(part(n.tmem, SPARE))
         })
         // To the nearest 16 MiB, then by dice: several nodes may look for room at once.
-        .min_by_key(|n| (n.mem.saturating_sub(memory) >> 24, scatter(settings.dice, n.id)))
+        .min_by_key(|n| {
+            let crowded = n.upload > n.alone().saturating_add(n.share(UNIT) / 4);
+            (crowded, n.mem.saturating_sub(memory) >> 24, scatter(settings.dice, n.id))
+        })
         .map(|n| n.id)
 }

@@ -5,6 +5,7 @@
 use crate::scenario::Scenario;
 
 pub mod admin;
+pub mod balance;
 pub mod errands;
 pub mod failures;
 pub mod groups;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Scenario> {
         groups::all,
         groups::travelling,
         sharing::all,
+        balance::all,
         security::all,
         failures::all,
     ] {
