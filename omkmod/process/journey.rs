@@ -197,7 +197,7 @@ pub(super) fn follow(seat: Follower) {
 
 /// In another thread of a process that leaves: it has boarded.
 pub(super) fn depart(deputy: Arc<Deputy>) {
-    fulfil(deputy::depart(deputy));
+    fulfil(deputy::depart(deputy, false));
 }
 
 /// In a process that was born away.
@@ -212,7 +212,7 @@ fn fulfil(mut next: Option<Next>) {
             Next::Ask(request, so_far, lead) => set_out(request, so_far, lead),
             Next::Follow(seat, so_far, request) => accompany(seat, so_far, request),
         };
-        next = left.and_then(deputy::depart);
+        next = left.and_then(|deputy| deputy::depart(deputy, true));
     }
 }
 
@@ -238,7 +238,7 @@ fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> O
     let seat = lead.map(Seat::Lead);
     let refusal = match seat.as_ref().map_err(|r| *r).and_then(|seat| leave_undisturbed(to, so_far, seat)) {
         Ok(deputy) => {
-            request.finish(Ok(()));
+            deputy.away.departs_for(request);
             return Some(deputy);
         }
         Err(refusal) => refusal,
