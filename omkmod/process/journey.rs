@@ -41,6 +41,18 @@ pub(super) type Outcome<T> = core::result::Result<T, Refusal>;
 
 /// Asks a process to move and waits until it has, or has not.
 pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
+    let mut asked = ask_first(task, target);
+    let mut successor = task.successor();
+    // Another thread has executed a program meanwhile, and is the process now.
+    while let (Err(_), Some(task)) = (&asked, successor) {
+        asked = ask_first(&task, target);
+        successor = task.successor();
+    }
+    asked
+}
+
+/// The same, of the first thread.
+fn ask_first(task: &Task, target: Target) -> Outcome<()> {
     let c = cluster().ok_or(ENETDOWN)?;
     if !task.may_control(){
         return Err(Refusal::new(EPERM, format_args!("only its owner or an administrator may move a process")));
@@ -146,7 +158,7 @@ pub(super) fn obstacle(c: &Cluster, task: &Task) -> Option<&'static str> {
     // Somebody who reads its memory map (ps, this file system) holds the address space for a moment, as a vfork does; and a
     // program that is just being executed is not in its place yet.
     for _ in 0..PASSING_TRIES {
-        if bits & !cantmove::PASSING != 0 || bits == 0 {
+        if bits & !(cantmove::PASSING | cantmove::LEADERLESS) != 0 || bits == 0 {
             break;
         }
         task::sleep_ms(PASSING_MS);

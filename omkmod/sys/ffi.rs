@@ -87,6 +87,7 @@ extern "C" {
     pub(super) fn om_cond_resched();
     pub(super) fn om_task_find(pid: c_int) -> *mut Opaque;
     pub(super) fn om_task_find_global(pid: c_int) -> *mut Opaque;
+    pub(super) fn om_task_successor(task: *mut Opaque) -> *mut Opaque;
     pub(super) fn om_task_get(task: *mut Opaque) -> *mut Opaque;
     pub(super) fn om_other_threads(out: *mut *mut Opaque, max: c_int) -> c_int;
     pub(super) fn om_thread_count() -> c_int;

@@ -377,6 +377,18 @@ struct task_struct *om_task_find_global(int pid)
 	return task;
 }
 
+/* The first thread of the process whose first thread `task` was, if another one has taken its place by executing a program. */
+struct task_struct *om_task_successor(struct task_struct *task)
+{
+	struct task_struct *now;
+
+	rcu_read_lock();
+	now = pid_task(find_pid_ns(task->tgid, &init_pid_ns), PIDTYPE_TGID);
+	now = now && now != task && now->signal == task->signal ? get_task_struct(now) : NULL;
+	rcu_read_unlock();
+	return now;
+}
+
 struct task_struct *om_task_get(struct task_struct *task) { return get_task_struct(task); }
 void om_task_put(struct task_struct *task) { put_task_struct(task); }
 int om_task_pid(struct task_struct *task) { return task_tgid_nr(task); }

@@ -61,6 +61,12 @@ impl Task {
         NonNull::new(unsafe { ffi::om_task_find_global(pid) }).map(Task)
     }
 
+    /// Of a process whose first thread it was: the one that has taken its place, by executing a program.
+    pub(crate) fn successor(&self) -> Option<Task> {
+        // SAFETY: the reference is counted; returns a counted reference or null.
+        NonNull::new(unsafe { ffi::om_task_successor(self.0.as_ptr()) }).map(Task)
+    }
+
     /// Pid in the initial namespace.
     pub(crate) fn pid(&self) -> i32 {
         // SAFETY: the reference is counted.
