@@ -39,7 +39,8 @@ const CLOCK_SAMPLES: u32 = 4;
 
 pub(super) type Outcome<T> = core::result::Result<T, Refusal>;
 
-/// Asks a process to move and waits until it has, or has not.
+/// Asks a process to move and waits until it has, or has not. One that asks this of itself moves when it returns from the call
+/// that it asks in; if it cannot leave then, the call says so.
 pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
     let mut asked = ask_first(task, target);
     let mut successor = task.successor();
@@ -58,7 +59,7 @@ fn ask_first(task: &Task, target: Target) -> Outcome<()> {
         return Err(Refusal::new(EPERM, format_args!("only its owner or an administrator may move a process")));
     }
     let pid = task.pid();
-    let request = Request::new(target)?;
+    let request = Request::by(target, pid == task::pid())?;
     for tried in 0.. {
         let Some(away) = c.away(pid) else { break };
         if let Target::Node(to) = target {
@@ -68,6 +69,7 @@ fn ask_first(task: &Task, target: Target) -> Outcome<()> {
             }
         }
         match away.post(request.clone()) {
+            Ok(()) if request.own => return Ok(()),
             Ok(()) => return request.wait(),
             // It comes home just now, or has become another program: what it is then is asked.
             Err(refusal) if refusal.errno() == EAGAIN && tried < ARRIVING_TRIES && !task::signal_pending() => {
@@ -95,13 +97,17 @@ fn ask_first(task: &Task, target: Target) -> Outcome<()> {
         return Err(Refusal::new(EBUSY, format_args!("it is stopped: continue it first (kill -CONT {pid})")));
     }
     let r = request.clone();
-    task.run(move |exiting| {
+    let journey = move |exiting| {
         if exiting {
             r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
         } else {
             go(r);
         }
-    })?;
+    };
+    if request.own {
+        return Ok(Task::current()?.run(journey)?);
+    }
+    task.run(journey)?;
     request.wait()
 }
 
@@ -259,6 +265,9 @@ fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> O
         pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
     }
     let Some(way_home) = so_far else {
+        if request.own {
+            task::fail_call(refusal.errno());
+        }
         request.finish(Err(refusal));
         return None;
     };

@@ -80,6 +80,8 @@ const PATIENCE_MS: u32 = 300_000;
 #[pin_data]
 pub(crate) struct Request {
     pub(crate) target: Target,
+    /// The process asks this of itself, in a call that it must return from first: nobody waits for the answer.
+    pub(crate) own: bool,
     #[pin]
     done: Mutex<Option<Outcome>>,
     #[pin]
@@ -89,8 +91,13 @@ pub(crate) struct Request {
 impl Request {
     /// A new one.
     pub(crate) fn new(target: Target) -> Result<Arc<Self>> {
+        Self::by(target, false)
+    }
+
+    /// The same. `own`: of the process that is to move.
+    pub(crate) fn by(target: Target, own: bool) -> Result<Arc<Self>> {
         Arc::pin_init(
-            pin_init!(Request { target, done <- new_mutex!(None), changed <- new_condvar!() }),
+            pin_init!(Request { target, own, done <- new_mutex!(None), changed <- new_condvar!() }),
             GFP_KERNEL,
         )
     }

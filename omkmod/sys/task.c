@@ -79,6 +79,15 @@ void om_restart_check(void)
 		set_thread_flag(TIF_SIGPENDING);
 }
 
+/* On the way out of a call that has succeeded: it has failed after all. */
+void om_fail_call(int error)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	if ((long)regs->orig_ax >= 0 && !IS_ERR_VALUE(regs->ax))
+		regs->ax = error;
+}
+
 /* Calls that say EINTR when they are interrupted, whatever the reason, but can be made again. */
 static bool never_restarted(unsigned long nr)
 {

@@ -683,6 +683,12 @@ pub(crate) fn set_sigactions(from: &[u64; SIGACTION_WORDS]) {
     unsafe { ffi::om_sigactions_set(from.as_ptr()) };
 }
 
+/// The call on whose way out this runs, and which has succeeded, has failed.
+pub(crate) fn fail_call(e: Error) {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_fail_call(e.to_errno()) };
+}
+
 /// A signal taken here is queued again: an action that is for one time is what it is in `before`.
 pub(crate) fn rearm(s: &Signal, before: &[u64; SIGACTION_WORDS]) {
     // SAFETY: 64 `struct om_sigaction`; the number is checked inside.
