@@ -316,7 +316,7 @@ pub(crate) fn store(number: u8, arg: u32, data: &[u8], why: &mut Text<'_>) -> Re
 }
 
 fn bad_value(why: &mut Text<'_>) -> Result {
-    let _ = write!(why, "not a value for this file (see docs/admin.md)");
+    let _ = write!(why, "not a value for this file (see docs/proc-hpc.md)");
     Err(EINVAL)
 }
 

@@ -330,6 +330,8 @@ fn refine_madvise(advice: u32) -> Class {
         // About mappings, which both sides keep, or content, of which both must know that it is gone: NORMAL, RANDOM,
         // SEQUENTIAL, DONTNEED, FREE, DONTFORK to DODUMP, WIPEONFORK, KEEPONFORK, DONTNEED_LOCKED.
         0..=2 | 4 | 8 | 10..=19 | 24 => Class::Memory,
+        // No advice of Linux: home says so.
+        5..=7 | 128.. => Class::Forwarded,
         // REMOVE, HWPOISON, SOFT_OFFLINE, and what later kernels invent.
         _ => Class::Home,
     }

@@ -19,6 +19,7 @@ use crate::omcore::balance::node::{Candidate, Hint, Node, Place};
 use crate::omcore::balance::stats::{Pace, Stats, Used};
 use crate::omcore::balance::thresholds::{self, Victim};
 use crate::omcore::balance::usher;
+use crate::omcore::wire;
 use crate::proc_hpc::value::Policy;
 use crate::process::journey::{self, comm_text};
 use crate::process::request::{Cause, Refusal, Request, Target};
@@ -170,9 +171,14 @@ impl Known {
             }
             None => e.calls.saturating_sub(self.last.calls),
         };
-        // What is away is not in memory here: it is as large as it was at home.
+        // What is away is not in memory here: it is as large as it was when it left.
         if away.is_none() {
             self.memory = e.memory;
+        } else if self.memory == 0 {
+            let task = Task::find_global(self.pid);
+            let records = c.records.lock();
+            let last = task.and_then(|t| records.get(&t)?.moves.last().map(|m| m.pages));
+            self.memory = last.unwrap_or(0).saturating_mul(wire::PAGE as u64);
         }
         let used = Used {
             elapsed_ns,

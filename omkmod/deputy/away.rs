@@ -96,6 +96,8 @@ pub(super) fn put_piece_as(out: &mut Bytes, at: u64, len: u32, bytes: &[u8]) -> 
 struct Inner {
     members: KVec<Task>,
     request: Option<Arc<Request>>,
+    /// Who has sent it where it goes now, to be told when it has departed.
+    departs_for: Option<Arc<Request>>,
     /// It takes no requests any more.
     closed: bool,
     /// Deputies whose thread is on its way home.
@@ -118,7 +120,7 @@ impl Away {
     /// For the current process.
     pub(crate) fn new(own_node: u16, node: u16, borrows: bool) -> Result<Arc<Away>> {
         let inner =
-            Inner { members: KVec::new(), request: None, closed: false, arrived: 0, failed: false, phase: Phase::Out };
+            Inner { members: KVec::new(), request: None, departs_for: None, closed: false, arrived: 0, failed: false, phase: Phase::Out };
         Arc::pin_init(
             pin_init!(Away {
                 pid: task::pid(),
@@ -144,21 +146,21 @@ impl Away {
 
     /// A deputy is one no longer. True: it was the last.
     pub(crate) fn leave(&self, who: &Task) -> bool {
-        let (gone, request, last) = {
+        let (gone, requests, last) = {
             let mut inner = self.inner.lock();
             let at = inner.members.iter().position(|t| t == who);
             let gone = at.and_then(|i| sys::swap_remove(&mut inner.members, i));
             let last = inner.members.is_empty();
             inner.closed |= last;
-            let request = if last { inner.request.take() } else { None };
-            (gone, request, last)
+            let requests = if last { [inner.request.take(), inner.departs_for.take()] } else { [None, None] };
+            (gone, requests, last)
         };
         drop(gone);
         self.changed.notify_all();
         if let Some(c) = cluster() {
             c.reunion.tell();
         }
-        if let Some(r) = request {
+        for r in requests.iter().flatten() {
             r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
         }
         if last {
@@ -167,6 +169,19 @@ impl Away {
             }
         }
         last
+    }
+
+    /// It is about to depart, for this request; if it dies instead, whoever asked hears of that.
+    pub(crate) fn departs_for(&self, request: Arc<Request>) {
+        self.inner.lock().departs_for = Some(request);
+    }
+
+    /// It has departed.
+    pub(super) fn departed(&self) {
+        let request = self.inner.lock().departs_for.take();
+        if let Some(r) = request {
+            r.finish(Ok(()));
+        }
     }
 
     /// From any task: asks the process to go elsewhere.

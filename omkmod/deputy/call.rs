@@ -30,6 +30,7 @@ const SI: usize = 13;
 const DX: usize = 12;
 const ENOSYS: i64 = -38;
 const EINTR_CODE: i64 = -4;
+const ENOMEM_CODE: i64 = -12;
 const EFAULT_CODE: i64 = -14;
 const NR_PROCESS_VM_READV: u32 = 310;
 const NR_PROCESS_VM_WRITEV: u32 = 311;
@@ -268,9 +269,9 @@ impl Deputy {
         let regs = &regs;
         let first = run;
         loop {
-            let ax = task::syscall_for(regs, run);
-            if whole && ax == 0 {
-                memory::lock_whole(regs.get(DI).copied().unwrap_or(0), regs.get(SI).copied().unwrap_or(0));
+            let mut ax = task::syscall_for(regs, run);
+            if whole && ax == 0 && !memory::lock_whole(regs.get(DI).copied().unwrap_or(0), regs.get(SI).copied().unwrap_or(0)) {
+                ax = ENOMEM_CODE;
             }
             let sent = self.signals_sent.load(Ordering::Relaxed);
             // Those that wait for another process' memory to come home have no other word for being interrupted.

@@ -516,11 +516,15 @@ fn store_pages(l: &mut Link, frame: Frame) -> Result {
 }
 
 /// Everything has been sent, and the guest may run: from here on the caller is its deputy. Only the deputy may be on the
-/// caller's stack: a signal that is pending may end the task before anything returns.
+/// caller's stack: a signal that is pending may end the task before anything returns. `asked`: of the threads of its process
+/// this is the one that was asked to go.
 #[inline(never)]
-pub(crate) fn depart(deputy: Arc<Deputy>) -> Option<Next> {
+pub(crate) fn depart(deputy: Arc<Deputy>, asked: bool) -> Option<Next> {
     let me = given_to_role(deputy);
     me.let_go();
+    if asked {
+        me.away.departed();
+    }
     live(me)
 }
 

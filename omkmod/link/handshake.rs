@@ -18,8 +18,9 @@ use crate::sys::{crypto, task};
 use crate::sys::socket::Socket;
 use kernel::prelude::*;
 
-/// A peer that has not proved itself within this time is not waited for.
-const PATIENCE_MS: u32 = 5000;
+/// A peer that has not proved itself within this time is not waited for. When hundreds of processes leave at once, both
+/// nodes have their hands full.
+const PATIENCE_MS: u32 = 20_000;
 
 const NONCE: usize = 32;
 

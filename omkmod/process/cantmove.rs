@@ -37,6 +37,9 @@ pub(crate) const REASONS: &[&str] = &[
 /// It is no more, soon.
 pub(crate) const EXITING: u64 = 1 << 2;
 
+/// The first thread has ended: for a moment, when another one executes a program, else for good.
+pub(crate) const LEADERLESS: u64 = 1 << 3;
+
 /// Reasons that often hold for a moment only: the shared address space, and the place where exec makes a stack first.
 pub(crate) const PASSING: u64 = 1 << 4 | 1 << 24;
 

@@ -39,9 +39,27 @@ const CLOCK_SAMPLES: u32 = 4;
 
 pub(super) type Outcome<T> = core::result::Result<T, Refusal>;
 
-/// Asks a process to move and waits until it has, or has not.
+/// Asks a process to move and waits until it has, or has not. One that asks this of itself moves when it returns from the call
+/// that it asks in; if it cannot leave then, the call says so.
 pub(crate) fn ask(task: &Task, target: Target) -> Outcome<()> {
-    begin(task, target, Cause::Command)?.wait()
+    let mut asked = ask_first(task, target);
+    let mut successor = task.successor();
+    // Another thread has executed a program meanwhile, and is the process now.
+    while let (Err(_), Some(task)) = (&asked, successor) {
+        asked = ask_first(&task, target);
+        successor = task.successor();
+    }
+    asked
+}
+
+/// The same, of the first thread.
+fn ask_first(task: &Task, target: Target) -> Outcome<()> {
+    let cause = if task.pid() == task::pid() { Cause::Own } else { Cause::Command };
+    let request = begin(task, target, cause)?;
+    if cause == Cause::Own {
+        return Ok(());
+    }
+    request.wait()
 }
 
 /// Asks a process to move. What becomes of it, the request tells.
@@ -92,13 +110,18 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
         return Err(Refusal::new(EBUSY, format_args!("it is stopped: continue it first (kill -CONT {pid})")));
     }
     let r = request.clone();
-    task.run(move |exiting| {
+    let journey = move |exiting| {
         if exiting {
             r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
         } else {
             go(r);
         }
-    })?;
+    };
+    if cause == Cause::Own {
+        Task::current()?.run(journey)?;
+    } else {
+        task.run(journey)?;
+    }
     Ok(request)
 }
 
@@ -155,7 +178,7 @@ pub(super) fn obstacle(c: &Cluster, task: &Task) -> Option<&'static str> {
     // Somebody who reads its memory map (ps, this file system) holds the address space for a moment, as a vfork does; and a
     // program that is just being executed is not in its place yet.
     for _ in 0..PASSING_TRIES {
-        if bits & !cantmove::PASSING != 0 || bits == 0 {
+        if bits & !(cantmove::PASSING | cantmove::LEADERLESS) != 0 || bits == 0 {
             break;
         }
         task::sleep_ms(PASSING_MS);
@@ -206,7 +229,7 @@ pub(super) fn follow(seat: Follower) {
 
 /// In another thread of a process that leaves: it has boarded.
 pub(super) fn depart(deputy: Arc<Deputy>) {
-    fulfil(deputy::depart(deputy));
+    fulfil(deputy::depart(deputy, false));
 }
 
 /// In a process that was born away.
@@ -221,7 +244,7 @@ fn fulfil(mut next: Option<Next>) {
             Next::Ask(request, so_far, lead) => set_out(request, so_far, lead),
             Next::Follow(seat, so_far, request) => accompany(seat, so_far, request),
         };
-        next = left.and_then(deputy::depart);
+        next = left.and_then(|deputy| deputy::depart(deputy, true));
     }
 }
 
@@ -247,7 +270,7 @@ fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> O
     let seat = lead.map(Seat::Lead);
     let refusal = match seat.as_ref().map_err(|r| *r).and_then(|seat| leave_undisturbed(to, so_far, seat, request.cause)) {
         Ok(deputy) => {
-            request.finish(Ok(()));
+            deputy.away.departs_for(request);
             return Some(deputy);
         }
         Err(refusal) => refusal,
@@ -256,6 +279,9 @@ fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> O
         pr_info!("pid {} stays: {}\n", task::pid(), refusal.words());
     }
     let Some(way_home) = so_far else {
+        if request.cause == Cause::Own {
+            task::fail_call(refusal.errno());
+        }
         request.finish(Err(refusal));
         return None;
     };

@@ -63,11 +63,11 @@ impl Profile {
             threads,
             pages: memory::used(),
             load: match cause {
-                Cause::Command => 0,
+                Cause::Command | Cause::Own => 0,
                 Cause::Balance { load, .. } => load.max(1),
             },
             limit: match cause {
-                Cause::Command => u32::MAX,
+                Cause::Command | Cause::Own => u32::MAX,
                 Cause::Balance { limit, .. } => limit,
             },
             disclosure,

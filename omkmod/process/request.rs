@@ -21,6 +21,8 @@ pub(crate) enum Target {
 pub(crate) enum Cause {
     /// A person, or what follows from an earlier move.
     Command,
+    /// The process itself, in a call that it must return from first: nobody waits for the answer.
+    Own,
     /// The balancer. With what the process wants, in hundredths of a processor, and up to which load of the target it is still
     /// worth while.
     Balance { load: u32, limit: u32 },

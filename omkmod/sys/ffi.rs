@@ -116,6 +116,7 @@ extern "C" {
     pub(super) fn om_cond_resched();
     pub(super) fn om_task_find(pid: c_int) -> *mut Opaque;
     pub(super) fn om_task_find_global(pid: c_int) -> *mut Opaque;
+    pub(super) fn om_task_successor(task: *mut Opaque) -> *mut Opaque;
     pub(super) fn om_task_get(task: *mut Opaque) -> *mut Opaque;
     pub(super) fn om_other_threads(out: *mut *mut Opaque, max: c_int) -> c_int;
     pub(super) fn om_thread_count() -> c_int;
@@ -176,6 +177,7 @@ extern "C" {
     pub(super) fn om_dequeue_any(out: *mut Signal) -> bool;
     pub(super) fn om_requeue_signal(sig: *const Signal);
     pub(super) fn om_fault_pending() -> bool;
+    pub(super) fn om_fail_call(error: c_int);
     pub(super) fn om_rearm(signo: c_int, before: *const u64);
     pub(super) fn om_sigactions_get(out: *mut u64);
     pub(super) fn om_sigactions_set(from: *const u64);
@@ -193,7 +195,7 @@ extern "C" {
 
     // mm.c
     pub(super) fn om_mm_used() -> u64;
-    pub(super) fn om_lock_whole(start: c_ulong, len: c_ulong);
+    pub(super) fn om_lock_whole(start: c_ulong, len: c_ulong) -> bool;
     pub(super) fn om_relock();
     pub(super) fn om_mm_attach(guest: bool) -> c_int;
     pub(super) fn om_mm_detach();

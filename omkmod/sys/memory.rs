@@ -190,9 +190,10 @@ impl Witness {
 }
 
 /// A range that was locked for when it is touched is locked for good; nothing is touched.
-pub(crate) fn lock_whole(start: u64, len: u64) {
+/// False: touching it would have failed, for a part of it cannot be accessed.
+pub(crate) fn lock_whole(start: u64, len: u64) -> bool {
     // SAFETY: no preconditions; takes the mmap lock.
-    unsafe { ffi::om_lock_whole(start as c_ulong, len as c_ulong) };
+    unsafe { ffi::om_lock_whole(start as c_ulong, len as c_ulong) }
 }
 
 /// Home again: locked memory is all there.

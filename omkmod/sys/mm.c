@@ -1385,17 +1385,22 @@ int om_file_page(unsigned long addr, u8 *out)
 	return ret;
 }
 
-/* Home, after locking a range for when it is touched: it is locked for good. Nothing is touched. */
-void om_lock_whole(unsigned long start, unsigned long len)
+/*
+ * Home, after locking a range for when it is touched: it is locked for good. Nothing is touched. False: a
+ * part of it nobody may access, which the kernel says only when it touches it.
+ */
+bool om_lock_whole(unsigned long start, unsigned long len)
 {
 	unsigned long end = PAGE_ALIGN(start + len);
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
+	bool accessible = true;
 	VMA_ITERATOR(vmi, mm, start);
 
 	start &= PAGE_MASK;
 	mmap_write_lock(mm);
 	for_each_vma_range(vmi, vma, end) {
+		accessible &= vma_is_accessible(vma);
 		/* One that reaches further has merged with memory that was locked the other way. */
 		if (!(vma->vm_flags & VM_LOCKED) || vma->vm_start < start || vma->vm_end > end)
 			continue;
@@ -1403,6 +1408,7 @@ void om_lock_whole(unsigned long start, unsigned long len)
 		vm_flags_clear(vma, VM_LOCKONFAULT);
 	}
 	mmap_write_unlock(mm);
+	return accessible;
 }
 
 /* Home again: locked memory is all there, also what never had content of its own. */

@@ -19,8 +19,7 @@ void om_node_memory(u64 *free, u64 *available, u64 *total)
 
 	si_meminfo(&i);
 	*free = (u64)i.freeram * i.mem_unit;
-	*available = (u64)(i.freeram + global_node_page_state(NR_ACTIVE_FILE) +
-			   global_node_page_state(NR_INACTIVE_FILE)) * i.mem_unit;
+	*available = (u64)max(si_mem_available(), 0L) << PAGE_SHIFT;
 	*total = (u64)i.totalram * i.mem_unit;
 }
 

@@ -79,6 +79,15 @@ void om_restart_check(void)
 		set_thread_flag(TIF_SIGPENDING);
 }
 
+/* On the way out of a call that has succeeded: it has failed after all. */
+void om_fail_call(int error)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	if ((long)regs->orig_ax >= 0 && !IS_ERR_VALUE(regs->ax))
+		regs->ax = error;
+}
+
 /* Calls that say EINTR when they are interrupted, whatever the reason, but can be made again. */
 static bool never_restarted(unsigned long nr)
 {
@@ -375,6 +384,18 @@ struct task_struct *om_task_find_global(int pid)
 		task = get_task_struct(task->group_leader);
 	rcu_read_unlock();
 	return task;
+}
+
+/* The first thread of the process whose first thread `task` was, if another one has taken its place by executing a program. */
+struct task_struct *om_task_successor(struct task_struct *task)
+{
+	struct task_struct *now;
+
+	rcu_read_lock();
+	now = pid_task(find_pid_ns(task->tgid, &init_pid_ns), PIDTYPE_TGID);
+	now = now && now != task && now->signal == task->signal ? get_task_struct(now) : NULL;
+	rcu_read_unlock();
+	return now;
 }
 
 struct task_struct *om_task_get(struct task_struct *task) { return get_task_struct(task); }

@@ -62,6 +62,12 @@ impl Task {
         NonNull::new(unsafe { ffi::om_task_find_global(pid) }).map(Task)
     }
 
+    /// Of a process whose first thread it was: the one that has taken its place, by executing a program.
+    pub(crate) fn successor(&self) -> Option<Task> {
+        // SAFETY: the reference is counted; returns a counted reference or null.
+        NonNull::new(unsafe { ffi::om_task_successor(self.0.as_ptr()) }).map(Task)
+    }
+
     /// Pid in the initial namespace.
     pub(crate) fn pid(&self) -> i32 {
         // SAFETY: the reference is counted.
@@ -702,6 +708,12 @@ pub(crate) fn sigactions(out: &mut [u64; SIGACTION_WORDS]) {
 pub(crate) fn set_sigactions(from: &[u64; SIGACTION_WORDS]) {
     // SAFETY: 64 `struct om_sigaction`.
     unsafe { ffi::om_sigactions_set(from.as_ptr()) };
+}
+
+/// The call on whose way out this runs, and which has succeeded, has failed.
+pub(crate) fn fail_call(e: Error) {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_fail_call(e.to_errno()) };
 }
 
 /// A signal taken here is queued again: an action that is for one time is what it is in `before`.

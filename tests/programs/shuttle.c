@@ -64,9 +64,26 @@ static int send(int pid, const char *to, char *reason, size_t size)
 	return result;
 }
 
+/* Whether two processes move together, because they share memory. */
+static int one_group(int pid, int other)
+{
+	char path[64], line[32];
+	int found = 0;
+
+	snprintf(path, sizeof path, "/proc/hpc/pids/%d/group", pid);
+	FILE *group = fopen(path, "r");
+
+	while (group && fgets(line, sizeof line, group))
+		found |= atoi(line) == other;
+	if (group)
+		fclose(group);
+	return found;
+}
+
 static void move_children(int pid)
 {
 	char path[300], text[4096], reason[256];
+	int group_moved = 0;
 
 	snprintf(path, sizeof path, "/proc/%d/task", pid);
 	DIR *tasks = opendir(path);
@@ -84,9 +101,17 @@ static void move_children(int pid)
 
 			for (char *word; (word = strsep(&rest, " "));) {
 				int child = atoi(word), from = child ? where(child) : -1;
+				int together = from >= 0 && one_group(pid, child);
 
-				if (from >= 0 && send(child, from ? "home\n" : node, reason, sizeof reason) == 1)
-					children_moved++;
+				/* One member brings the whole group: the others would only repeat that. */
+				if (from < 0 || (together && group_moved) || send(child, from ? "home\n" : node, reason, sizeof reason) != 1)
+					continue;
+				children_moved++;
+				/* It went along: it was sent where its child was. */
+				if (together) {
+					was_sent_away = !from;
+					group_moved = 1;
+				}
 			}
 		}
 		close(fd);

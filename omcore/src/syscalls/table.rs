@@ -125,7 +125,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     27 mincore Local [] "Tells what is in the memory of the node where the process is.";
     28 madvise Memory []
         "Local: advice about pages (WILLNEED, COLD, PAGEOUT, POPULATE, COLLAPSE). Home: REMOVE, HWPOISON, \
-         SOFT_OFFLINE, unknown advice. At home FREE is run as DONTNEED.";
+         SOFT_OFFLINE, advice of later kernels. At home FREE is run as DONTNEED.";
     29 shmget Forwarded [];
     30 shmat Memory [];
     31 shmctl Forwarded [];

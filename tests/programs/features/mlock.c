@@ -50,6 +50,12 @@ int main(int argc, char **argv)
 		CHECK(mlock2(memory + 4 * PAGE, PAGE, 0) == 0 && mlock2(memory + 6 * PAGE, PAGE, MLOCK_ONFAULT) == 0);
 		CHECK(mlock2(memory, PAGE, 8) == -1 && errno == EINVAL && locked() == 8);
 		CHECK(resident(memory + 4 * PAGE) && !resident(memory + 6 * PAGE));
+		/* What nobody may access cannot be made to be there, though it counts as locked. */
+		CHECK(mprotect(memory + 2 * PAGE, PAGE, PROT_NONE) == 0);
+		CHECK(mlock(memory + 2 * PAGE, PAGE) == -1 && errno == ENOMEM && locked() == 12);
+		CHECK(mlock2(memory + 2 * PAGE, PAGE, MLOCK_ONFAULT) == 0 && locked() == 12);
+		CHECK(munlock(memory + 2 * PAGE, PAGE) == 0);
+		CHECK(mprotect(memory + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE) == 0);
 		point();
 		CHECK(locked() == 8 && memory[4 * PAGE] == 0 && memory[6 * PAGE] == 0);
 		CHECK(munlock(memory + 4 * PAGE, 4 * PAGE) == 0 && locked() == 0);

@@ -327,6 +327,7 @@ fn evicted(cluster: &Cluster) -> Result<()> {
     wait_home("the limit of processor use sends it home")?;
     set(host, "cpulimit", "0")?;
     home.migrate(programs[0].pid(), to(2))?;
+    set(host, "lstay", "1")?;
     let own = start(host, "burn -m 1", 1)?;
     set(host, "block", "1")?;
     wait_home("the host's own work sends it home")?;
@@ -367,8 +368,17 @@ fn ushered(cluster: &Cluster) -> Result<()> {
     let mut programs = start(home, &format!("burn -m {half}"), 1)?;
     programs[0].advance(MEANWHILE)?;
     ensure!(away(home, &programs)? == 0, "there is memory enough:\n{}", reasons(home));
-    // Ushering begins below three hundredths.
-    programs.extend(start(home, &format!("burn -m {}", half - (total >> 20) * 2 / 100), 1)?);
+    programs.extend(start(home, &format!("burn -m {}", half * 9 / 10), 1)?);
+    // What is left is filled little by little. Ushering begins below three hundredths.
+    for _ in 0..20 {
+        programs[0].advance(3)?;
+        if away(home, &programs)? > 0 {
+            break;
+        }
+        let free: u64 = home.read("/proc/hpc/info/mem")?.trim().parse()?;
+        ensure!(free > total / 100, "the node is full, and nobody has left:\n{}", reasons(home));
+        programs.extend(start(home, "burn -m 4", 1)?);
+    }
     wait_for_away(home, &programs, 1)?;
     ensure!(reasons(home).contains("memory runs short"), "{}", reasons(home));
     finish(programs)

@@ -45,6 +45,7 @@ pub fn all() -> Vec<Scenario> {
         shared("moves/state-unchanged-dynamic", |cluster| state_unchanged(cluster, "still-dynamic")),
         shared("moves/untouched-memory-stays-home", untouched_memory_stays_home),
         shared("moves/to-where-it-is", to_where_it_is),
+        shared("moves/of-its-own", of_its_own),
         shared("moves/proc-files", proc_files),
         shared("moves/visible-at-home", visible_at_home),
         shared("moves/mosrun", mosrun),
@@ -175,6 +176,34 @@ fn to_where_it_is(cluster: &Cluster) -> Result<()> {
     }
     ensure!(home.where_is(program.pid())? == 0, "not at home");
     program.finish()
+}
+
+/// A process sends itself away: the write says how that went, as to anybody else.
+fn of_its_own(cluster: &Cluster) -> Result<()> {
+    const SCRIPT: &str = r#"
+        cd /
+        go() { if echo $1 > /proc/hpc/pids/$$/goto; then echo went; else echo stayed; fi; }
+        at() { read -r place < /proc/hpc/pids/$$/where; echo at $place; }
+        for place in 2 3 3 home 9; do go $place; at; done
+        echo 1 > /proc/hpc/pids/$$/lock; go 2; at
+        echo 0 > /proc/hpc/pids/$$/lock; go 2; at"#;
+    const SAID: &str = "went at 2 went at 3 went at 3 went at 0 stayed at 0 stayed at 0 ";
+    let home = cluster.node(1);
+    let said = |expected: String| {
+        let said = home.run(SCRIPT)?.expect_success()?.text();
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        ensure!(said == expected, "it said: {said}");
+        Ok(())
+    };
+    said(format!("{SAID}went at 2"))?;
+    // Refused when it is on its way already.
+    cluster.node(2).sh("omctl mosctl block")?;
+    let refused = home.run("echo 2 > /proc/hpc/pids/$$/goto; echo $?; read -r place < /proc/hpc/pids/$$/where; echo $place");
+    cluster.node(2).sh("omctl mosctl noblock")?;
+    let refused = refused?.expect_success()?.text();
+    let refused: Vec<&str> = refused.split_whitespace().collect();
+    ensure!(matches!(refused.as_slice(), [code, "0"] if *code != "0"), "a node that is closed: {refused:?}");
+    Ok(())
 }
 
 /// The files of `/proc/hpc/pids/PID`, and the reason after a refusal.
