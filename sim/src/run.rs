@@ -243,7 +243,7 @@ impl Run {
     /// Two messages.
     fn gossip(&mut self, index: u32) {
         let nodes = self.plan.nodes as u32;
-        let dice = [self.rng.next() as u32, self.rng.next() as u32];
+        let dice = [self.rng.bits() as u32, self.rng.bits() as u32];
         let other = |n: u32| Some(if n < index { n } else { n + 1 });
         self.cluster.refresh(index);
         let uplist = &mut self.cluster.hosts[index as usize].uplist;

@@ -47,7 +47,7 @@ pub fn balance(run: &mut Run, index: u32) {
         }
         run.cluster.refresh(index);
         let own = run.cluster.hosts[index as usize].node;
-        let settings = Settings { dice: run.rng.next() as u32, ..run.plan.settings };
+        let settings = Settings { dice: run.rng.bits() as u32, ..run.plan.settings };
         let others = || known.iter().copied();
         let Some(choice) = decide(&own, others(), jobs.iter().copied(), &settings) else { return };
         let to = match known.iter().find(|n| n.id == choice.to) {
