@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use omcore::balance::choose::Settings;
 use omcore::balance::thresholds::Thresholds;
+use proc_hpc::value;
 use omsim::measure::Outcome;
 use omsim::run::{run, Plan, Policy};
 use omsim::trace::{Arrivals, Workload};
@@ -93,7 +94,7 @@ struct RunArgs {
     #[arg(long, default_value_t = 4.0)]
     backlog: f64,
     /// Thresholds of the policy of that name
-    #[arg(long, default_value = "1/2/3", value_parser = thresholds)]
+    #[arg(long, default_value = "1 2 3", value_parser = thresholds)]
     thresholds: Thresholds,
     /// Per mille of time that a move must save
     #[arg(long)]
@@ -121,8 +122,10 @@ fn times(text: &str) -> Result<(u32, u32), String> {
 }
 
 fn thresholds(text: &str) -> Result<Thresholds, String> {
-    Thresholds::parse(text.as_bytes())
-        .ok_or_else(|| format!("'{text}' is not three growing numbers like 1/2/3"))
+    // As the file in /proc/hpc takes them.
+    value::Thresholds::parse(text.as_bytes())
+        .map(|value::Thresholds { under, full, over }| Thresholds { under, full, over })
+        .ok_or_else(|| format!("'{text}' is not three growing numbers like \"1 2 3\""))
 }
 
 /// Runs with a progress bar, when somebody watches.

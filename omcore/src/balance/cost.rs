@@ -5,7 +5,6 @@
 //! The table is the manual's `mosix_cost` (6.5): the times of one page, one forwarded call, and of data that such a call
 //! takes out of the process or brings in. `tune` measures them on the network they hold for.
 
-use core::fmt;
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;
@@ -62,29 +61,7 @@ impl Default for Costs {
     }
 }
 
-/// As in the file: eight numbers separated by blanks.
-impl fmt::Display for Costs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Costs { page, call, out, out_kb, in_, in_kb, first, last } = self;
-        write!(f, "{page} {call} {out} {out_kb} {in_} {in_kb} {first} {last}")
-    }
-}
-
 impl Costs {
-    /// Reads eight numbers separated by white space. `None`: not eight, not numbers, a time above ten seconds, a range
-    /// that ends before it begins.
-    pub fn parse(text: &[u8]) -> Option<Costs> {
-        let mut words = core::str::from_utf8(text).ok()?.split_ascii_whitespace();
-        let mut time = || words.next()?.parse::<u64>().ok().filter(|&ns| ns <= LONGEST);
-        let (page, call, out, out_kb, in_, in_kb) = (time()?, time()?, time()?, time()?, time()?, time()?);
-        let mut id = || words.next()?.parse::<u16>().ok();
-        let (first, last) = (id()?, id()?);
-        if words.next().is_some() || first > last || (first == 0 && last != 0) {
-            return None;
-        }
-        Some(Costs { page, call, out, out_kb, in_, in_kb, first, last })
-    }
-
     /// How often a time of the table must be taken for this node: once within the range it was measured for; beyond,
     /// once more for each of the `gateways` (0 to 2) on the way.
     fn hops(&self, node: u16, gateways: u8) -> u64 {
@@ -133,26 +110,6 @@ impl Costs {
 #[cfg(test)]
 mod tests {
     use super::{Comm, Costs};
-    use std::string::ToString;
-
-    #[test]
-    fn the_table_reads_back_from_its_print() {
-        let costs = Costs::default();
-        assert_eq!(costs.to_string(), "250000 120000 130000 12000 130000 12000 0 0");
-        assert_eq!(Costs::parse(b"250000 120000 130000 12000 130000 12000 0 0\n"), Some(costs));
-        for bad in [
-            "",
-            "1 2 3 4 5 6 7",
-            "1 2 3 4 5 6 7 8 9",
-            "1 2 3 4 5 6 8 7",
-            "1 2 3 4 5 6 0 7",
-            "-1 2 3 4 5 6 0 0",
-            "10000000001 0 0 0 0 0 0 0",
-            "1 2 3 4 5 6 0 65536",
-        ] {
-            assert_eq!(Costs::parse(bad.as_bytes()), None, "{bad}");
-        }
-    }
 
     #[test]
     fn calls_and_data_cost_what_the_table_says() {

@@ -96,26 +96,7 @@ impl Default for Thresholds {
     }
 }
 
-/// "THU THF THV", as in the file.
-impl fmt::Display for Thresholds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.under, self.full, self.over)
-    }
-}
-
 impl Thresholds {
-    /// Largest threshold.
-    pub const MOST: u32 = 100_000;
-
-    /// Reads three numbers, none smaller than the one before. Blanks or slashes between them ("1/3/9").
-    pub fn parse(text: &[u8]) -> Option<Thresholds> {
-        let text = core::str::from_utf8(text).ok()?;
-        let mut words = text.split(|c: char| c.is_ascii_whitespace() || c == '/').filter(|w| !w.is_empty());
-        let mut number = || words.next()?.parse::<u32>().ok().filter(|&n| n <= Self::MOST);
-        let (under, full, over) = (number()?, number()?, number()?);
-        (words.next().is_none() && under <= full && full <= over).then_some(Thresholds { under, full, over })
-    }
-
     /// The state of a node with so many running processes.
     pub const fn state(&self, running: u32) -> State {
         if running <= self.under {
@@ -297,16 +278,6 @@ mod tests {
         // "A potential ninth process would trigger migration."
         assert_eq!(states.concat(), "UUMFFFFFFVV");
         assert_eq!(Thresholds { under: 2, full: 2, over: 2 }.state(2), State::Under);
-    }
-
-    #[test]
-    fn thresholds_read_back() {
-        assert_eq!(Thresholds::parse(b"1 3 9\n"), Some(Thresholds::default()));
-        assert_eq!(Thresholds::parse(b"1/3/9"), Some(Thresholds::default()));
-        for bad in ["", "1 3", "1 3 9 9", "3 1 9", "1 9 3", "1 3 100001", "a b c"] {
-            assert_eq!(Thresholds::parse(bad.as_bytes()), None, "{bad}");
-        }
-        assert_eq!(Thresholds::default().to_string(), "1 3 9");
     }
 
     #[test]
