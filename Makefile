@@ -9,11 +9,12 @@
 #   make demo          three nodes on this machine, real programs that move between them
 #   make test          everything that can be checked automatically
 #   make semantics     what processes do, feature by feature, at home and away; writes docs/semantics.md
-#   make bench         measurements
+#   make bench         measurements: what being away costs, what balancing brings; figures also in target/bench
+#   make stress        the stress test: many programs at once, moved all the time; report also in target/stress
 #   make soak          the long checks, under a kernel with KASAN and lockdep
 #   make clean
 #
-# demo, test, semantics, bench and soak first install what is missing (scripts/bootstrap) and build the reference
+# demo, test, semantics, bench, stress and soak first install what is missing (scripts/bootstrap) and build the reference
 # kernel once, outside the checkout (tests/kernel/build), unless KDIR=... names another one to test with.
 
 # kbuild reads the file Kbuild beside this one.
@@ -32,7 +33,7 @@ PROGRAMS := tests/programs/build
 # Sources that the module is built from, for the copy that the debug kernel's module is built in.
 MODULE_SOURCES := Kbuild omkmod omcore proc_hpc
 
-.PHONY: all module module-debug kping omctl tools static-tools programs demo test bench soak clean \
+.PHONY: all module module-debug kping omctl tools static-tools programs demo test bench stress soak clean \
 	reference debug scenarios semantics install install-module install-tools install-dkms built uninstall
 
 all: module omctl
@@ -210,6 +211,10 @@ semantics: reference
 
 bench: reference
 	target/release/bench
+
+# STRESS=--quick takes minutes, STRESS='--minutes 60' an hour.
+stress: reference
+	target/release/stress $(STRESS)
 
 soak: reference debug
 	target/release/soak

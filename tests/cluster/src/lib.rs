@@ -23,6 +23,9 @@
 //! | [`scenario`], [`scenarios`] | tests that run on a booted cluster |
 //! | [`semantics`] | what a process may do, feature by feature, at home, away and on the move |
 //! | [`demo`] | programs of the distribution that move, for the demo and as scenarios |
+//! | [`figures`], [`experiments`] | what is measured and how it is told; the experiments of the manual and the theses |
+//! | [`stress`] | the manual's stress test |
+//! | [`throttle`] | makes a node slower than the others |
 //! | [`kernel_log`] | finds what a kernel complains about |
 //! | [`protocol`], [`client`] | the talk between harness and node agent |
 //! | [`initramfs`], [`artifacts`], [`qemu`] | what a node boots, and how |
@@ -36,6 +39,8 @@ pub mod artifacts;
 pub mod client;
 pub mod cluster;
 pub mod demo;
+pub mod experiments;
+pub mod figures;
 pub mod initramfs;
 pub mod kernel_log;
 pub mod node;
@@ -47,7 +52,9 @@ pub mod scenario;
 pub mod scenarios;
 pub mod semantics;
 pub mod snapshot;
+pub mod stress;
 pub mod switch;
+pub mod throttle;
 
 pub use crate::cluster::{Builder, Cluster};
 pub use client::{Output, Process};

@@ -189,6 +189,11 @@ impl Node {
         qemu::monitor(&lock(&self.0.monitor), "cont").with_context(|| format!("resuming node {}", self.id()))
     }
 
+    /// The process on this machine that is the node.
+    pub fn machine_pid(&self) -> i32 {
+        lock(&self.0.qemu).id() as i32
+    }
+
     pub fn is_running(&self) -> bool {
         matches!(lock(&self.0.qemu).try_wait(), Ok(None))
     }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Measures what moving and forwarding cost, as ratios to what the machine underneath can do. Both sides of a
-//! ratio are measured alternately in one run on the same two nodes, and the medians are compared.
+//! Measures what moving and forwarding cost, as ratios to what the machine underneath can do, and what balancing brings, as
+//! ratios to the same jobs without it. Both sides of a ratio are measured alternately in one run on the same nodes, and
+//! the medians are compared.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use clap::Parser;
 use cluster::{
     client::Command,
+    experiments,
+    figures::{Figure, Group},
     openmosix::{to, Joined, HOME},
     Cluster, Node, Process, Program, Root,
 };
@@ -18,21 +21,73 @@ const PORT: &str = "7000";
 const PINGS: u64 = 2000;
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Measures on two QEMU nodes of this machine. Absolute times are those of an emulated processor; look at
-/// the ratios.
+/// Measures on QEMU nodes of this machine. Absolute times are those of an emulated processor; look at the ratios, and let
+/// this machine do nothing else meanwhile: two busy nodes and their network need all of two processors.
+///
+/// The figures of each group go to target/bench/GROUP.json as well.
 #[derive(Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = "\
+Groups: calls, local, migration, idle (what being away costs); fibonacci, unequal, io, make (what balancing brings)
+
+Examples:
+  bench --only fibonacci --runs 3
+  bench --only calls --only local --json"
+)]
 struct Arguments {
-    /// How often each thing is measured
+    /// How often each cost is measured
     #[arg(long, default_value_t = 5, value_name = "N")]
     repeat: usize,
+    /// How often each experiment with balancing is made; one takes minutes
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    runs: usize,
+    /// Only groups whose name contains this word (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
 }
 
+impl Arguments {
+    fn wants(&self, group: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|word| group.contains(word.as_str()))
+    }
+}
+
+/// Measures one group of costs.
+type Measure = fn(&Bench) -> Result<Vec<Figure>>;
+
+const COSTS: [(&str, Measure); 4] = [
+    ("calls", Bench::forwarded_calls),
+    ("local", Bench::local_work),
+    ("migration", Bench::migration),
+    ("idle", Bench::idle_memory),
+];
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    let known = COSTS.iter().map(|(name, _)| *name).chain(experiments::ALL.iter().map(|e| e.name));
+    if let Some(word) =
+        arguments.only.iter().find(|word| !known.clone().any(|name| name.contains(word.as_str())))
+    {
+        bail!("there is no group `{word}`: see --help");
+    }
+    if COSTS.iter().any(|(name, _)| arguments.wants(name)) {
+        costs(&arguments)?;
+    }
+    for experiment in experiments::ALL.iter().filter(|experiment| arguments.wants(experiment.name)) {
+        if !arguments.json {
+            println!("{}: {} ...", experiment.name, experiment.about);
+        }
+        experiment.run(arguments.runs.max(1))?.end(arguments.json)?;
+    }
+    Ok(())
+}
+
+/// What being away costs, on one cluster without balancing.
+fn costs(arguments: &Arguments) -> Result<()> {
     let cluster = Cluster::builder()
         .nodes(2)
         .memory_mb(1024)
@@ -43,45 +98,40 @@ fn main() -> Result<()> {
     let server =
         cluster.node(2).command(&["/programs/netping", "serve", PORT]).time_limit(LIMIT * 10).spawn()?;
     server.wait_for_output("ready")?;
-    let bench = Bench { cluster: &cluster, repeat: arguments.repeat, json: arguments.json };
-    bench.forwarded_calls()?;
-    bench.local_work()?;
-    bench.migration()?;
-    bench.idle_memory()?;
-    cluster.check_logs(&[])
+    let bench = Bench { cluster, repeat: arguments.repeat.max(1) };
+    for (name, measure) in COSTS.iter().filter(|(name, _)| arguments.wants(name)) {
+        let mut group = Group::begin(name);
+        group.accelerator = format!("{:?}", bench.cluster.accelerator()).to_lowercase();
+        group.figures = measure(&bench)?;
+        group.end(arguments.json)?;
+    }
+    bench.cluster.check_logs(&[])
 }
 
-struct Bench<'a> {
-    cluster: &'a Cluster,
+struct Bench {
+    cluster: Cluster,
     repeat: usize,
-    json: bool,
 }
 
-impl Bench<'_> {
+impl Bench {
     fn home(&self) -> &Node {
         self.cluster.node(1)
     }
 
-    /// Measures two things alternately; the medians.
-    fn both(&self, a: impl Fn() -> Result<f64>, b: impl Fn() -> Result<f64>) -> Result<(f64, f64)> {
+    /// Measures two things alternately.
+    fn both(
+        &self,
+        what: &str,
+        unit: &'static str,
+        measured: impl Fn() -> Result<f64>,
+        base: impl Fn() -> Result<f64>,
+    ) -> Result<Figure> {
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for _ in 0..self.repeat {
-            first.push(a()?);
-            second.push(b()?);
+            first.push(measured()?);
+            second.push(base()?);
         }
-        Ok((median(first), median(second)))
-    }
-
-    fn report(&self, what: &str, unit: &str, (ours, base): (f64, f64), base_is: &str, aim: &str) {
-        let ratio = ours / base;
-        if self.json {
-            let line = serde_json::json!({
-                "what": what, "unit": unit, "measured": ours, "base": base, "base_is": base_is, "ratio": ratio, "aim": aim
-            });
-            println!("{line}");
-        } else {
-            println!("{what}: {ours:.1} {unit}; {base_is}: {base:.1} {unit}; ratio {ratio:.2} (aim {aim})");
-        }
+        Ok(Figure::new(what, unit, first, second))
     }
 
     /// A round trip of one byte between two sockets of programs.
@@ -108,33 +158,34 @@ impl Bench<'_> {
         Ok(nanoseconds(self.home().command(&words))? / count as f64)
     }
 
-    fn forwarded_calls(&self) -> Result<()> {
+    fn forwarded_calls(&self) -> Result<Vec<Figure>> {
         self.cluster.node(2).sh("insmod /kping.ko").context("build it with `make kping KDIR=...`")?;
         let call = |kind| move || Ok(self.call_ns(kind, PINGS, true)? / 1e3);
         let ping = "one byte there and back between in-kernel TCP sockets";
         let kernel = || self.kernel_ping_us();
-        self.report("forwarded lseek", "us", self.both(call("lseek"), kernel)?, ping, "1.3");
-        self.report("forwarded pread of 4 KB", "us", self.both(call("pread"), kernel)?, ping, "-");
-        let ping = "one byte there and back between TCP sockets of programs";
-        self.report("forwarded lseek", "us", self.both(call("lseek"), || self.program_ping_us())?, ping, "-");
-        self.cluster.node(2).sh("rmmod kping").map(drop)
+        let figures = vec![
+            self.both("forwarded lseek", "us", call("lseek"), kernel)?.base_is(ping).aim("1.3"),
+            self.both("forwarded pread of 4 KB", "us", call("pread"), kernel)?.base_is(ping),
+            self.both("forwarded lseek", "us", call("lseek"), || self.program_ping_us())?
+                .base_is("one byte there and back between TCP sockets of programs"),
+        ];
+        self.cluster.node(2).sh("rmmod kping")?;
+        Ok(figures)
     }
 
-    fn local_work(&self) -> Result<()> {
-        for (kind, count, what) in [
-            ("yield", 200_000, "sched_yield at a guest"),
-            ("compute", 20_000, "1000 multiplications at a guest"),
-        ] {
-            let figures =
-                self.both(|| self.call_ns(kind, count, true), || self.call_ns(kind, count, false))?;
-            self.report(what, "ns", figures, "at home", "1.01");
-        }
-        Ok(())
+    fn local_work(&self) -> Result<Vec<Figure>> {
+        [("yield", 200_000, "sched_yield at a guest"), ("compute", 20_000, "1000 multiplications at a guest")]
+            .into_iter()
+            .map(|(kind, count, what)| {
+                let (away, here) = (|| self.call_ns(kind, count, true), || self.call_ns(kind, count, false));
+                Ok(self.both(what, "ns", away, here)?.base_is("at home").aim("1.01"))
+            })
+            .collect()
     }
 
     /// How fast memory moves, beside a TCP stream of as many bytes.
-    fn migration(&self) -> Result<()> {
-        for megabytes in [4u64, 64, 256] {
+    fn migration(&self) -> Result<Vec<Figure>> {
+        let one = |megabytes: u64| {
             let bytes = megabytes << 20;
             let stream = || {
                 let words = ["/programs/netping", "stream", "10.77.0.2", PORT, &bytes.to_string()];
@@ -148,46 +199,45 @@ impl Bench<'_> {
                 program.kill()?;
                 Ok(step.bytes as f64 / step.frozen_us as f64)
             };
-            let figures = self.both(moved, stream)?;
-            self.report(
-                &format!("migration of {megabytes} MB"),
-                "MB/s",
-                figures,
-                "one TCP stream",
-                "0.8 at 256 MB",
-            );
-        }
-        Ok(())
+            let figure = self.both(&format!("migration of {megabytes} MB"), "MB/s", moved, stream)?;
+            Ok(figure.base_is("one TCP stream").aim("0.8 at 256 MB"))
+        };
+        [4, 64, 256].into_iter().map(one).collect()
     }
 
-    /// What the kernel keeps for each process that is away and does nothing.
-    fn idle_memory(&self) -> Result<()> {
+    /// What the kernel keeps for each process that is away and does nothing, beside the same process at home.
+    fn idle_memory(&self) -> Result<Vec<Figure>> {
         const PROCESSES: usize = 20;
-        let mut sleepers: Vec<Process> = Vec::new();
-        for _ in 0..PROCESSES {
-            sleepers.push(self.home().command(&["/bin/cat"]).piped_input().time_limit(LIMIT).spawn()?);
-        }
         let both = || Ok::<_, anyhow::Error>([kernel_kb(self.home())?, kernel_kb(self.cluster.node(2))?]);
+        let start = |count: usize| -> Result<Vec<Process>> {
+            (0..count)
+                .map(|_| self.home().command(&["/bin/cat"]).piped_input().time_limit(LIMIT).spawn())
+                .collect()
+        };
         // Once there and back, for what stays allocated after a first time.
+        let first = start(1)?;
+        self.home().migrate(first[0].pid(), to(2))?;
+        self.home().migrate(first[0].pid(), HOME)?;
+        let empty = both()?;
+        let sleepers = start(PROCESSES)?;
         for destination in [to(2), HOME] {
             sleepers.iter().try_for_each(|sleeper| self.home().migrate(sleeper.pid(), destination))?;
         }
         let before = both()?;
         sleepers.iter().try_for_each(|sleeper| self.home().migrate(sleeper.pid(), to(2)))?;
         let after = both()?;
-        for (what, index) in [("an idle deputy", 0), ("an idle guest", 1)] {
+        let own = (before[0] - empty[0]) / PROCESSES as f64;
+        let figures = [("deputy", 0), ("guest", 1)].map(|(what, index)| {
             let each = (after[index] - before[index]) / PROCESSES as f64;
-            if self.json {
-                println!("{}", serde_json::json!({ "what": what, "unit": "KB", "measured": each }));
-            } else {
-                println!("kernel memory for {what}: {each:.1} KB (slab, stacks, page tables, vmalloc)");
-            }
-        }
-        for sleeper in sleepers {
+            Figure::new(format!("kernel memory for an idle {what}"), "KB", vec![each], vec![own])
+                .base_is("for a process that has come back home")
+                .note("slab, stacks, page tables and vmalloc; a deputy comes on top of its process")
+        });
+        for sleeper in sleepers.into_iter().chain(first) {
             sleeper.close_input()?;
             sleeper.wait()?;
         }
-        Ok(())
+        Ok(figures.into())
     }
 }
 
@@ -206,9 +256,4 @@ fn kernel_kb(node: &Node) -> Result<f64> {
         line.with_context(|| format!("no {key} in meminfo"))
     };
     Ok(value("Slab:")? + value("KernelStack:")? + value("PageTables:")? + value("VmallocUsed:")?)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -1,0 +1,2 @@
+# What becomes of savings, with the numbers of chance always the same.
+perl /tmp/portfolio.pl $SCALE
