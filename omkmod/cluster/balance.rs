@@ -91,6 +91,7 @@ struct Pending {
     comm: [u8; 16],
     from: u16,
     choice: Choice,
+    memory: u64,
     request: Arc<Request>,
     /// It comes home: its load counts already.
     coming: Option<Coming>,
@@ -294,9 +295,13 @@ impl View {
         self.others.iter().copied()
     }
 
+    fn memory_of(&self, choice: &Choice) -> u64 {
+        self.candidates.iter().find(|p| p.key == choice.key).map_or(0, |p| p.memory)
+    }
+
     /// A process goes from one node to another: until the nodes say so themselves.
     fn expect(&mut self, choice: &Choice, from: u16) {
-        let memory = self.candidates.iter().find(|p| p.key == choice.key).map_or(0, |p| p.memory);
+        let memory = self.memory_of(choice);
         if let Some(c) = cluster() {
             c.loads.lock().expect(choice.to, memory);
         }
@@ -311,6 +316,7 @@ impl View {
             let less = n.share(choice.demand);
             n.load = n.load.saturating_sub(less);
             n.upload = n.upload.saturating_sub(less);
+            n.mem = n.mem.saturating_add(memory).min(n.tmem);
         }
         for p in self.candidates.iter_mut().filter(|p| p.key == choice.key) {
             p.stay = true;
@@ -470,7 +476,11 @@ impl Balance {
                 }
             }
         }
-        Ok(View { own: load::own(), others, candidates, cpu_ms, settings: self.settings(c) })
+        let mut own = load::own();
+        // What is on its way out is as good as gone.
+        let leaving = self.book.lock().pending.iter().filter(|p| p.from == own.id).map(|p| p.memory).sum();
+        own.mem = own.mem.saturating_add(leaving).min(own.tmem);
+        Ok(View { own, others, candidates, cpu_ms, settings: self.settings(c) })
     }
 
     /// What came of those that were asked.
@@ -525,7 +535,7 @@ impl Balance {
                     c.gauge.left(choice.demand);
                 }
                 let coming = if choice.to == own { Some(Coming::new(c)) } else { None };
-                book.pending.push(Pending { pid, comm, from, choice: *choice, request, coming }, GFP_KERNEL)?;
+                book.pending.push(Pending { pid, comm, from, choice: *choice, memory: view.memory_of(choice), request, coming }, GFP_KERNEL)?;
             }
             Err(why) => {
                 self.count(Count::Refused);

@@ -20,7 +20,7 @@ pub const ENOUGH: u64 = 60;
 /// on.
 pub const SPARE: u64 = 80;
 /// Processes smaller than this part of all memory are not worth the while, per mille.
-const SMALLEST: u64 = 5;
+const SMALLEST: u64 = 20;
 
 fn part(total: u64, per_mille: u64) -> u64 {
     total / 1000 * per_mille

@@ -379,7 +379,7 @@ fn ushered(cluster: &Cluster) -> Result<()> {
         ensure!(free > total / 100, "the node is full, and nobody has left:\n{}", reasons(home));
         programs.extend(start(home, "burn -m 4", 1)?);
     }
-    wait_for_away(home, &programs, 1)?;
+    home.wait_until("one has left", PATIENCE, || Ok(away(home, &programs)? > 0)).with_context(|| reasons(home))?;
     ensure!(reasons(home).contains("memory runs short"), "{}", reasons(home));
     finish(programs)
 }
