@@ -143,7 +143,10 @@ fn born(newborn: Newborn, exiting: bool) {
         Ok(deputy) => journey::away(deputy),
         Err(e) => {
             let (pid, n) = (task::pid(), e.to_errno());
-            pr_warn!("pid {}: born to a process on node {}, could not reach it ({}); it ends with SIGKILL\n", pid, node, n);
+            // Unless somebody has killed it meanwhile.
+            if !task::dying() {
+                pr_warn!("pid {}: born to a process on node {}, could not reach it ({}); it ends with SIGKILL\n", pid, node, n);
+            }
             task::kill_self();
         }
     }

@@ -48,6 +48,8 @@ pub(crate) struct Guest {
     pub(crate) company: Arc<Company>,
     /// The process is to go home as soon as it reaches its user-mode boundary: home knows of it.
     leaving: AtomicBool,
+    /// It does so a moment later, when it has read a clock.
+    lingers: AtomicBool,
     /// It wants to go home.
     wishing: AtomicBool,
     /// For a call that is made there; then it would come back.
@@ -130,6 +132,7 @@ impl Guest {
                 kick: Kick::new(),
                 company,
                 leaving: AtomicBool::new(false),
+                lingers: AtomicBool::new(false),
                 wishing: AtomicBool::new(false),
                 errand: AtomicBool::new(false),
                 task: Task::current()?,
@@ -188,6 +191,10 @@ impl Guest {
     /// From any task, now and then: home's timers and statistics go by what the guest uses. Gives the ns in which there may
     /// be something to tell, at most 1 s.
     pub(crate) fn meter(&self) -> u64 {
+        if self.lingers.swap(false, Ordering::AcqRel) {
+            self.kick.now();
+            return 0;
+        }
         let (u, s) = self.task.cputime();
         let used = (u + s).saturating_sub(self.cpu_before.0 + self.cpu_before.1);
         let due = self.due.load(Ordering::Relaxed);
@@ -487,6 +494,11 @@ impl Guest {
                         self.heard(frame)?;
                     }
                 }
+            }
+            // A clock that it is reading is read otherwise at home: it goes on, and is knocked again.
+            if self.leaving.load(Ordering::Acquire) && !task::fault_pending() && task::in_vdso() {
+                self.lingers.store(true, Ordering::Release);
+                return Ok(());
             }
             if !self.leaving.swap(false, Ordering::AcqRel) {
                 return Ok(());

@@ -639,6 +639,21 @@ void om_regs_rewind(struct pt_regs *regs)
 	regs->orig_ax = -1;
 }
 
+/*
+ * Is the program inside the vDSO, reading a clock? A guest's vDSO finds there that it lives in a time namespace, and goes by
+ * pages that do not exist at home. One that is about to make a call instead has read what it wanted.
+ */
+bool om_in_vdso(void)
+{
+	struct pt_regs *regs = current_pt_regs();
+	const struct vdso_image *image = current->mm->context.vdso_image;
+	u8 next[OM_SYSCALL_LEN];
+
+	if (!image || (long)regs->orig_ax >= 0 || regs->ip - (unsigned long)current->mm->context.vdso >= image->size)
+		return false;
+	return !copy_from_user(next, (void __user *)regs->ip, sizeof(next)) && !(next[0] == 0x0f && next[1] == 0x05);
+}
+
 /* In the dispatcher: this call, with arguments that are 0, is made in place of the program's. */
 void om_regs_replace(struct pt_regs *regs, unsigned int nr)
 {

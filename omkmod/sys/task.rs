@@ -710,6 +710,12 @@ pub(crate) fn set_sigactions(from: &[u64; SIGACTION_WORDS]) {
     unsafe { ffi::om_sigactions_set(from.as_ptr()) };
 }
 
+/// Guest: is the program reading a clock, in the vDSO?
+pub(crate) fn in_vdso() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_in_vdso() }
+}
+
 /// The call on whose way out this runs, and which has succeeded, has failed.
 pub(crate) fn fail_call(e: Error) {
     // SAFETY: no preconditions.
