@@ -85,7 +85,8 @@ impl Wish {
             Stay::Inherit => (None, None),
             Stay::Movable => (Some("0\n"), Some("0\n")),
             Stay::Fixed => (Some("1\n"), None),
-            Stay::Locked => (None, Some("1\n")),
+            // The lock is this process' alone; its children at least are not moved by themselves.
+            Stay::Locked => (Some("1\n"), Some("1\n")),
         };
         for (name, text) in [("stay", stay), ("lock", lock)] {
             if let Some(text) = text {
