@@ -3,11 +3,15 @@
 //! The experiments of the openMosix manual and of the theses about it, again: jobs that are all started on one node, with
 //! balancing and without. What counts is when the last of them ends.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{ensure, Context, Result};
 
 use crate::{
+    busy::BusyClock,
     figures::{Figure, Group},
     openmosix::Joined,
     program,
@@ -85,14 +89,45 @@ fn start(node: &Node, command: &str) -> Result<Process> {
     node.command(&words).time_limit(LIFE).spawn()
 }
 
-/// Starts a command so many times at once; the seconds until all have ended, and passed.
-fn makespan(node: &Node, command: &str, jobs: usize) -> Result<f64> {
-    let begun = Instant::now();
-    let processes: Result<Vec<Process>> = (0..jobs).map(|_| start(node, command)).collect();
-    for process in processes? {
-        program::passed(process.wait()?)?;
-    }
-    Ok(begun.elapsed().as_secs_f64())
+/// How long something took.
+#[derive(Debug, Clone, Copy)]
+struct Took {
+    /// By the clock on the wall.
+    wall: f64,
+    /// If every node had a processor for itself: see [`crate::busy`].
+    busy: f64,
+}
+
+fn timed(cluster: &Cluster, shares: &[f64], work: impl FnOnce() -> Result<()>) -> Result<Took> {
+    let (begun, clock) = (Instant::now(), BusyClock::start(cluster, shares));
+    let result = work();
+    let took = Took { wall: begun.elapsed().as_secs_f64(), busy: clock.stop() };
+    result.map(|()| took)
+}
+
+/// Starts a command so many times at once on node 1; how long it is until all have ended, and passed.
+fn makespan(cluster: &Cluster, shares: &[f64], command: &str, jobs: usize) -> Result<Took> {
+    timed(cluster, shares, || {
+        let processes: Result<Vec<Process>> = (0..jobs).map(|_| start(cluster.node(1), command)).collect();
+        processes?.into_iter().try_for_each(|process| program::passed(process.wait()?))
+    })
+}
+
+/// The same ratio by both clocks. `set` says what it is.
+fn by_both_clocks(
+    what: &str,
+    measured: &[Took],
+    base: &[Took],
+    set: impl Fn(Figure) -> Figure,
+) -> [Figure; 2] {
+    let column = |times: &[Took], clock: fn(&Took) -> f64| times.iter().map(clock).collect::<Vec<f64>>();
+    let figure = |what: String, clock: fn(&Took) -> f64| {
+        set(Figure::new(what, "s", column(measured, clock), column(base, clock)))
+    };
+    [
+        figure(format!("{what}, by the wall clock"), |took| took.wall),
+        figure(format!("{what}, as if each node had a processor for itself"), |took| took.busy),
+    ]
 }
 
 /// How many processes have left a node so far by themselves.
@@ -112,13 +147,13 @@ fn off_and_on(
     command: &str,
     jobs: usize,
     runs: usize,
-) -> Result<(Vec<f64>, Vec<f64>, u64)> {
+) -> Result<(Vec<Took>, Vec<Took>, u64)> {
     let (mut off, mut on) = (Vec::new(), Vec::new());
     let before = moves(cluster)?;
     for _ in 0..runs {
-        off.push(makespan(cluster.node(1), command, jobs)?);
+        off.push(makespan(cluster, &[], command, jobs)?);
         balance(cluster, true)?;
-        on.push(makespan(cluster.node(1), command, jobs)?);
+        on.push(makespan(cluster, &[], command, jobs)?);
         balance(cluster, false)?;
     }
     Ok((off, on, moves(cluster)? - before))
@@ -127,18 +162,18 @@ fn off_and_on(
 /// Two of four leave, and everything is over in half the time.
 fn fibonacci(cluster: &Cluster, runs: usize) -> Result<Vec<Figure>> {
     let (off, on, moves) = off_and_on(cluster, "/programs/burn -m 1 -r 400", 4, runs)?;
-    let figure = Figure::new("4 Fibonacci jobs without balancing", "s", off, on)
-        .base_is("with balancing over 2 equal nodes")
-        .aim(">= 1.9 of 2")
-        .note(format!("{moves} moves"));
-    Ok(vec![figure])
+    let figures = by_both_clocks("4 Fibonacci jobs without balancing", &off, &on, |figure| {
+        figure.base_is("with balancing over 2 equal nodes").aim(">= 1.9 of 2").note(format!("{moves} moves"))
+    });
+    Ok(figures.into())
 }
 
 /// Matrix products on unequal nodes, beside the best that six indivisible jobs can reach.
 fn unequal(cluster: &Cluster, runs: usize) -> Result<Vec<Figure>> {
     const JOB: &str = "/programs/matrix -r 100";
     const JOBS: usize = 6;
-    let (home, slow) = (cluster.node(1), cluster.node(2));
+    const SHARES: [f64; 2] = [1.0, SHARE];
+    let slow = cluster.node(2);
     let Some(_throttle) = Throttle::new(slow.machine_pid(), SHARE)? else {
         eprintln!("this machine has no control group for processors that may be written: no unequal nodes");
         return Ok(Vec::new());
@@ -147,43 +182,51 @@ fn unequal(cluster: &Cluster, runs: usize) -> Result<Vec<Figure>> {
     let (mut best, mut on, mut off) = (Vec::new(), Vec::new(), Vec::new());
     let (mut notes, before) = (Vec::new(), moves(cluster)?);
     for _ in 0..runs {
-        let [fast_time, slow_time] = alone_on_each(cluster, JOB)?;
-        off.push(makespan(home, JOB, JOBS)?);
+        let [fast, slower] = alone_on_each(cluster, JOB)?;
+        off.push(makespan(cluster, &SHARES, JOB, JOBS)?);
         balance(cluster, true)?;
-        on.push(makespan(home, JOB, JOBS)?);
+        on.push(makespan(cluster, &SHARES, JOB, JOBS)?);
         balance(cluster, false)?;
-        let (seconds, there) = best_split(JOBS, fast_time, slow_time);
-        best.push(seconds);
+        let (wall, _) = best_split(JOBS, fast.wall, slower.wall);
+        let (busy, there) = best_split(JOBS, fast.busy, slower.busy);
+        best.push(Took { wall, busy });
         notes.push(format!(
-            "one job alone: {fast_time:.1} s on node 1, {slow_time:.1} s on node 2; best split {there} of {JOBS} on node 2"
+            "one job alone, wall clock (a processor for each): {:.1} s ({:.1} s) on node 1, {:.1} s ({:.1} s) on node 2; \
+             best split: {there} of {JOBS} on node 2",
+            fast.wall, fast.busy, slower.wall, slower.busy
         ));
     }
     notes.push(format!("{} moves", moves(cluster)? - before));
-    let mut shown = Figure::new(
+    let split = by_both_clocks(
         "the best possible split of 6 matrix products over 2 unequal nodes",
-        "s",
-        best,
-        on.clone(),
-    )
-    .base_is("with balancing")
-    .aim(">= 0.95");
-    shown.notes = notes;
-    let gain = Figure::new("6 matrix products without balancing", "s", off, on)
-        .base_is("with balancing over 2 unequal nodes")
-        .aim("- (the thesis had 1.66)");
-    Ok(vec![shown, gain])
+        &best,
+        &on,
+        |mut figure| {
+            figure.notes.clone_from(&notes);
+            figure.base_is("with balancing").aim(">= 0.95")
+        },
+    );
+    let gain = by_both_clocks("6 matrix products without balancing", &off, &on, |figure| {
+        figure.base_is("with balancing over 2 unequal nodes").aim("- (the thesis had 1.66)")
+    });
+    Ok(split.into_iter().chain(gain).collect())
 }
 
-/// The seconds one job takes on each of two nodes, both at the same time: what else this machine does slows both, as it does
+/// The time one job takes on each of two nodes, both at the same time: what else this machine does slows both, as it does
 /// afterwards.
-fn alone_on_each(cluster: &Cluster, job: &str) -> Result<[f64; 2]> {
-    let begun = Instant::now();
-    let (first, second) = (start(cluster.node(1), job)?, start(cluster.node(2), job)?);
-    // The second node is the slower one.
-    program::passed(first.wait()?)?;
-    let fast = begun.elapsed().as_secs_f64();
-    program::passed(second.wait()?)?;
-    Ok([fast, begun.elapsed().as_secs_f64()])
+fn alone_on_each(cluster: &Cluster, job: &str) -> Result<[Took; 2]> {
+    let alone = |node: &Node, share: f64| -> Result<Took> {
+        let begun = Instant::now();
+        let process = start(node, job)?;
+        let clock = BusyClock::start_one(node, share);
+        program::passed(process.wait()?)?;
+        Ok(Took { wall: begun.elapsed().as_secs_f64(), busy: clock.stop() })
+    };
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| alone(cluster.node(2), SHARE));
+        let fast = alone(cluster.node(1), 1.0)?;
+        Ok([fast, slow.join().expect("a job's thread panicked")?])
+    })
 }
 
 /// When the last of `jobs` ends if as many as is best run on the slow node from the beginning, and how many these are.
@@ -195,11 +238,10 @@ fn best_split(jobs: usize, fast: f64, slow: f64) -> (f64, usize) {
 /// Jobs that live on their calls: the thesis lost a factor of 3.8 by moving them; not moving them loses nothing.
 fn calls(cluster: &Cluster, runs: usize) -> Result<Vec<Figure>> {
     let (off, on, moves) = off_and_on(cluster, "/programs/chatter -r 600", 3, runs)?;
-    let figure = Figure::new("3 jobs that live on their calls, with balancing", "s", on, off)
-        .base_is("without")
-        .aim("1; the thesis had 3.76")
-        .note(format!("{moves} moves"));
-    Ok(vec![figure])
+    let figures = by_both_clocks("3 jobs that live on their calls, with balancing", &on, &off, |figure| {
+        figure.base_is("without").aim("1 (the thesis had 3.76)").note(format!("{moves} moves"))
+    });
+    Ok(figures.into())
 }
 
 const PROJECT: &str = include_str!("experiments/project.sh");
@@ -209,12 +251,12 @@ const PROJECT: &str = include_str!("experiments/project.sh");
 fn make(cluster: &Cluster, runs: usize) -> Result<Vec<Figure>> {
     let home = cluster.node(1);
     home.shell(PROJECT).time_limit(LIFE).run()?.expect_success().context("making the project")?;
-    let build = || -> Result<(f64, String)> {
+    let build = || -> Result<(Took, String)> {
         home.sh("cd /tmp/project && rm -f *.o program")?;
-        let begun = Instant::now();
-        home.shell("cd /tmp/project && make -s -j6").time_limit(LIFE).run()?.expect_success()?;
-        let seconds = begun.elapsed().as_secs_f64();
-        Ok((seconds, home.sh("cd /tmp/project && ./program && cat *.o | md5sum")?))
+        let took = timed(cluster, &[], || {
+            home.shell("cd /tmp/project && make -s -j6").time_limit(LIFE).run()?.expect_success().map(drop)
+        })?;
+        Ok((took, home.sh("cd /tmp/project && ./program && cat *.o | md5sum")?))
     };
     let (mut alone, mut together) = (Vec::new(), Vec::new());
     let before = moves(cluster)?;
@@ -227,11 +269,11 @@ fn make(cluster: &Cluster, runs: usize) -> Result<Vec<Figure>> {
         balance(cluster, false)?;
         ensure!(made == made_together, "the project is another one: {made} {made_together}");
     }
-    let figure = Figure::new("make -j6 of 60 files on 1 node", "s", alone, together)
-        .base_is("with balancing over 3 nodes")
-        .aim("> 1")
-        .note(format!("{} moves", moves(cluster)? - before));
-    Ok(vec![figure])
+    let moves = moves(cluster)? - before;
+    let figures = by_both_clocks("make -j6 of 60 files on 1 node", &alone, &together, |figure| {
+        figure.base_is("with balancing over 3 nodes").aim("> 1").note(format!("{moves} moves"))
+    });
+    Ok(figures.into())
 }
 
 #[cfg(test)]

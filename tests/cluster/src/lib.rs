@@ -25,6 +25,7 @@
 //! | [`demo`] | programs of the distribution that move, for the demo and as scenarios |
 //! | [`figures`], [`experiments`] | what is measured and how it is told; the experiments of the manual and the theses |
 //! | [`stress`] | the manual's stress test |
+//! | [`busy`] | a clock that does not see what else this machine does |
 //! | [`throttle`] | makes a node slower than the others |
 //! | [`kernel_log`] | finds what a kernel complains about |
 //! | [`protocol`], [`client`] | the talk between harness and node agent |
@@ -36,6 +37,7 @@ use std::{
 };
 
 pub mod artifacts;
+pub mod busy;
 pub mod client;
 pub mod cluster;
 pub mod demo;

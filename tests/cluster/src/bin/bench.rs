@@ -42,7 +42,7 @@ struct Arguments {
     /// How often each experiment with balancing is made; one takes minutes
     #[arg(long, default_value_t = 1, value_name = "N")]
     runs: usize,
-    /// Only groups whose name contains this word (may be repeated)
+    /// Only this group (may be repeated)
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Print one JSON object a line
@@ -52,7 +52,7 @@ struct Arguments {
 
 impl Arguments {
     fn wants(&self, group: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|word| group.contains(word.as_str()))
+        self.only.is_empty() || self.only.iter().any(|name| name == group)
     }
 }
 
@@ -69,9 +69,7 @@ const COSTS: [(&str, Measure); 4] = [
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let known = COSTS.iter().map(|(name, _)| *name).chain(experiments::ALL.iter().map(|e| e.name));
-    if let Some(word) =
-        arguments.only.iter().find(|word| !known.clone().any(|name| name.contains(word.as_str())))
-    {
+    if let Some(word) = arguments.only.iter().find(|word| !known.clone().any(|name| name == word.as_str())) {
         bail!("there is no group `{word}`: see --help");
     }
     if COSTS.iter().any(|(name, _)| arguments.wants(name)) {

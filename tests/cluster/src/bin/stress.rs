@@ -31,7 +31,7 @@ const FAILED: u8 = 4;
 /// Runs the stress test of the openMosix manual on QEMU nodes of this machine: keys, a simulation, growing files, forks,
 /// copies, a script that is moved all the time; first each at home, then all together with balancing.
 ///
-/// The report is printed, and written to target/stress/report.json.
+/// The report is printed, and written to target/stress/report.json; the kernel logs are beside it.
 #[derive(Parser)]
 #[command(
     version,
@@ -113,7 +113,7 @@ fn execute(arguments: &Arguments) -> Result<Report> {
         for id in 2..=arguments.nodes {
             builder = builder.node_root(id, Root::None);
         }
-        let cluster = builder.kernel_arguments("mitigations=off").start()?;
+        let cluster = builder.kernel_arguments("mitigations=off").keep_logs(directory()).start()?;
         cluster.load_and_join()?;
         Ok(cluster)
     })?;
@@ -227,8 +227,13 @@ fn tell(report: &Report) -> u8 {
     }
 }
 
+/// Where the report and the kernel logs go.
+fn directory() -> PathBuf {
+    artifacts::project().join("target/stress")
+}
+
 fn write(report: &Report) -> Result<()> {
-    let directory: PathBuf = artifacts::project().join("target/stress");
+    let directory = directory();
     fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
     let path = directory.join("report.json");
     fs::write(&path, serde_json::to_string_pretty(report)? + "\n")
