@@ -26,7 +26,7 @@ use crate::process::request::{Cause, Refusal, Request, Target};
 use crate::sys::census::{Census, Entry};
 use crate::sys::errno::ENETDOWN;
 use crate::sys::procfs::Text;
-use crate::sys::task::{self, Task};
+use crate::sys::task::{self, Role, Task};
 use crate::sys::{self, crypto, thread, vessel};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -461,7 +461,9 @@ impl Balance {
                 let locked = c.records.lock().get(&task).is_some_and(|r| r.locked);
                 let pending = book.pending.iter().any(|p| p.pid == k.pid);
                 let traits = task.traits();
-                let p = k.candidate(now, traits.manner().hint, traits.stays() || locked || pending);
+                // One that is about to execute a program elsewhere knows where it goes.
+                let armed = task.role() == Role::Armed;
+                let p = k.candidate(now, traits.manner().hint, traits.stays() || locked || pending || armed);
                 candidates.push(p, GFP_KERNEL)?;
                 cpu_ms.push(k.last.cpu / 1_000_000, GFP_KERNEL)?;
             }

@@ -310,9 +310,9 @@ fn hear(c: &Cluster, voice: &Voice, m: &Membership, data: &[u8], ip: u32) {
         return;
     };
     let id = message.node.id;
-    if message.kind == Kind::Answer && !c.queries.lock().answered(id, message.echo) {
-        c.balance.count(Count::Dropped);
-        return;
+    // An answer that comes too late for its question is news all the same.
+    if message.kind == Kind::Answer {
+        let _ = c.queries.lock().answered(id, message.echo);
     }
     let new = c.loads.lock().put(&message, now_ms());
     c.balance.count(if new { Count::Received } else { Count::Dropped });
