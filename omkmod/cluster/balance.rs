@@ -7,32 +7,33 @@
 //!
 //! Locks: `book`, then `gauge` and `loads`, all mutexes. None is held while a process is asked, which may wait for the network.
 
+use super::admission::limits;
+use super::book::{boot_ms, Book, Line, Pending};
 use super::load;
 use super::meter::Coming;
 use super::settings::Setting;
 use super::{cluster, Cluster};
-use crate::omcore::balance::admit::{self, Counts, Limits, NodeState, Shares};
+use crate::omcore::balance::admit::Shares;
 use crate::omcore::balance::choose::{self, Choice, Reason, Settings};
 use crate::omcore::balance::cost::Costs;
 use crate::omcore::balance::evict::{self, Why};
 use crate::omcore::balance::node::{Candidate, Hint, Node, Place};
-use crate::omcore::balance::stats::{Pace, Stats, Used};
+use crate::omcore::balance::stats::Pace;
 use crate::omcore::balance::thresholds::{self, Victim};
 use crate::omcore::balance::usher;
-use crate::omcore::wire;
 use crate::proc_hpc::value::Policy;
 use crate::process::journey::{self, comm_text};
-use crate::process::request::{Cause, Refusal, Request, Target};
-use crate::sys::census::{Census, Entry};
+use crate::process::request::{Cause, Refusal, Target};
+use crate::sys::census::Census;
 use crate::sys::errno::ENETDOWN;
 use crate::sys::procfs::Text;
-use crate::sys::task::{self, Role, Task};
-use crate::sys::{self, crypto, thread, vessel};
+use crate::sys::task::{Role, Task};
+use crate::sys::{self, crypto, thread};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::c_str;
 use kernel::prelude::*;
-use kernel::sync::{Arc, Mutex};
+use kernel::sync::Mutex;
 use kernel::{new_mutex, pin_init};
 
 /// Moves begun in one period at most, and under way at most.
@@ -40,8 +41,6 @@ const MOST_A_PERIOD: usize = 8;
 const MOST_AT_ONCE: usize = 8;
 /// One that could not be moved is left alone for so long.
 const BARRED_MS: u64 = 30_000;
-/// Decisions kept to be read in `info/reason`.
-const MOST_LINES: usize = 32;
 /// News that is older than so many periods does not count.
 const STALE_PERIODS: u64 = 20;
 const MIB: u64 = 1 << 20;
@@ -65,58 +64,6 @@ pub(crate) enum Count {
 const COUNTS: [&str; 10] =
     ["sent", "received", "dropped", "considered", "moved_out", "refused", "came_in", "sent_home", "usher", "queries"];
 
-/// What is known of one process of this node.
-struct Known {
-    pid: i32,
-    started: u64,
-    threads: u32,
-    /// The numbers of the last census.
-    last: Entry,
-    /// Calls forwarded when it was looked at last, if it is away.
-    forwarded: u64,
-    stats: Stats,
-    memory: u64,
-    /// Where it is, 0 at home, and since when (ms since boot).
-    node: u16,
-    since: u64,
-    /// Not to be moved before that (ms since boot).
-    barred: u64,
-    /// Was it there at the last census?
-    seen: bool,
-}
-
-/// A move that was asked for.
-struct Pending {
-    pid: i32,
-    comm: [u8; 16],
-    from: u16,
-    choice: Choice,
-    memory: u64,
-    request: Arc<Request>,
-    /// It comes home: its load counts already.
-    coming: Option<Coming>,
-}
-
-/// A decision, to be read by people.
-struct Line {
-    ms: u64,
-    pid: i32,
-    comm: [u8; 16],
-    from: u16,
-    /// None: it stays.
-    to: Option<u16>,
-    why: Refusal,
-}
-
-struct Book {
-    known: KVec<Known>,
-    lines: KVec<Line>,
-    pending: KVec<Pending>,
-    /// When it was looked at last; ns.
-    looked: u64,
-    shares: Shares,
-}
-
 /// The balancer.
 #[pin_data]
 pub(crate) struct Balance {
@@ -125,159 +72,8 @@ pub(crate) struct Balance {
     counts: [AtomicU64; COUNTS.len()],
 }
 
-fn boot_ms() -> u64 {
-    vessel::clocks().1 / 1_000_000
-}
-
 fn narrow(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-impl Known {
-    fn new(e: &Entry) -> Known {
-        Known {
-            pid: e.pid,
-            started: e.started,
-            threads: e.threads,
-            last: *e,
-            forwarded: 0,
-            stats: Stats::new(),
-            memory: e.memory,
-            node: 0,
-            since: e.started / 1_000_000,
-            barred: 0,
-            seen: true,
-        }
-    }
-
-    /// One more period. Gives the ns for which it ran here or could have.
-    fn update(&mut self, c: &Cluster, e: &Entry, elapsed_ns: u64, pace: &Pace, now: u64) -> u64 {
-        self.seen = true;
-        self.threads = e.threads;
-        let away = c.away(self.pid);
-        let node = away.as_ref().map_or(0, |a| a.node);
-        // What it uses elsewhere is in its account, but not of this node's processors.
-        let here = node == 0 && self.node == 0;
-        let wanted = (e.cpu + e.waited).saturating_sub(self.last.cpu + self.last.waited);
-        if node != self.node {
-            self.node = node;
-            self.since = now;
-            self.forwarded = 0;
-        }
-        // At home what it asks of the kernel is counted by the kernel; away every call that is forwarded is known.
-        let calls = match &away {
-            Some(a) => {
-                let calls = a.calls.load(Ordering::Relaxed);
-                calls.saturating_sub(core::mem::replace(&mut self.forwarded, calls))
-            }
-            None => e.calls.saturating_sub(self.last.calls),
-        };
-        // What is away is not in memory here: it is as large as it was when it left.
-        if away.is_none() {
-            self.memory = e.memory;
-        } else if self.memory == 0 {
-            let task = Task::find_global(self.pid);
-            let records = c.records.lock();
-            let last = task.and_then(|t| records.get(&t)?.moves.last().map(|m| m.pages));
-            self.memory = last.unwrap_or(0).saturating_mul(wire::PAGE as u64);
-        }
-        let used = Used {
-            elapsed_ns,
-            cpu_ns: e.cpu.saturating_sub(self.last.cpu),
-            calls,
-            out_bytes: e.out.saturating_sub(self.last.out),
-            in_bytes: e.input.saturating_sub(self.last.input),
-        };
-        self.last = *e;
-        if elapsed_ns > 0 {
-            let decay = Task::find_global(self.pid).map(|t| t.traits().manner().decay).unwrap_or_default();
-            self.stats.period(&used, decay, pace);
-        }
-        if here {
-            wanted
-        } else {
-            0
-        }
-    }
-
-    fn candidate(&self, now: u64, hint: Hint, stay: bool) -> Candidate {
-        Candidate {
-            key: self.pid as u64,
-            place: if self.node == 0 { Place::Here } else { Place::At(self.node) },
-            cpu: self.stats.cpu_fine(),
-            tasks: self.threads.min(u16::MAX.into()) as u16,
-            memory: self.memory,
-            comm: self.stats.comm(),
-            age_ms: now.saturating_sub(self.started / 1_000_000),
-            here_ms: now.saturating_sub(self.since),
-            hint,
-            stay: stay || now < self.barred,
-        }
-    }
-}
-
-impl Book {
-    /// By pid, in order.
-    fn place_of(&self, pid: i32) -> core::result::Result<usize, usize> {
-        self.known.binary_search_by_key(&pid, |k| k.pid)
-    }
-
-    fn find(&mut self, pid: i32) -> Option<&mut Known> {
-        let at = self.place_of(pid).ok()?;
-        self.known.get_mut(at)
-    }
-
-    fn enter(&mut self, e: &Entry) -> Result {
-        match self.place_of(e.pid) {
-            // The pid was used again.
-            Ok(at) => {
-                if let Some(k) = self.known.get_mut(at) {
-                    *k = Known::new(e);
-                }
-            }
-            Err(at) => {
-                self.known.push(Known::new(e), GFP_KERNEL)?;
-                if let Some(tail) = self.known.get_mut(at..) {
-                    tail.rotate_right(1);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at all processes. Gives the ns since the last time, and those for which processes ran or could have.
-    fn census(&mut self, c: &Cluster, entries: &[Entry], pace: &Pace) -> (u64, u64) {
-        let (now_ns, now) = (task::now_ns(), boot_ms());
-        let before = core::mem::replace(&mut self.looked, now_ns);
-        let elapsed = if before == 0 { 0 } else { now_ns.saturating_sub(before) };
-        let mut wanted = 0;
-        for k in self.known.iter_mut() {
-            k.seen = false;
-        }
-        for e in entries {
-            match self.find(e.pid).filter(|k| k.started == e.started) {
-                Some(k) => wanted += k.update(c, e, elapsed, pace, now),
-                None => {
-                    wanted += (e.cpu + e.waited).min(elapsed);
-                    // Without memory it is looked at next time.
-                    let _ = self.enter(e);
-                }
-            }
-        }
-        sys::retain(&mut self.known, |k| k.seen);
-        (elapsed, wanted)
-    }
-
-    fn say(&mut self, line: Line) {
-        if self.lines.len() >= MOST_LINES {
-            self.lines.rotate_left(1);
-            if let Some(last) = self.lines.last_mut() {
-                *last = line;
-            }
-        } else {
-            let _ = self.lines.push(line, GFP_KERNEL);
-        }
-    }
 }
 
 /// Everything that one decision looks at.
@@ -660,39 +456,6 @@ pub(crate) fn pace(c: &Cluster) -> Pace {
         interval_ns: s.get(Setting::DecayInterval) * 1_000_000_000,
         slow: s.get(Setting::SlowDecay) as u16,
         fast: s.get(Setting::FastDecay) as u16,
-    }
-}
-
-/// Whether a process of another node, or a group of them, may come now.
-pub(crate) fn admit(c: &Cluster, wants: &admit::Request, group: bool) -> core::result::Result<(), Refusal> {
-    let here = NodeState { node: load::own(), promised: 0, limits: limits(c), shares: c.balance.shares() };
-    admit::admit(&here, wants).map_err(|why| {
-        let errno = match why {
-            admit::Refusal::Memory => ENOMEM,
-            admit::Refusal::Slots => ENOSPC,
-            _ => EBUSY,
-        };
-        if why == admit::Refusal::Memory {
-            let (needed, available) = (wants.memory >> 20, here.node.mem >> 20);
-            let who = if group { "the group needs" } else { "the process needs" };
-            return Refusal::new(
-                errno,
-                format_args!("it has {available} MiB of memory to be had, {who} {needed} MiB and some must be left"),
-            );
-        }
-        Refusal::new(errno, format_args!("{why}"))
-    })
-}
-
-/// The limits that the administrator set.
-pub(crate) fn limits(c: &Cluster) -> Limits {
-    let s = &c.settings;
-    Limits {
-        load: narrow(s.get(Setting::LoadLimit)),
-        load_counts: Counts::from_mode(s.get(Setting::LoadLimitMode)).unwrap_or_default(),
-        cpu: narrow(s.get(Setting::CpuLimit)),
-        cpu_counts: Counts::from_mode(s.get(Setting::CpuLimitMode)).unwrap_or_default(),
-        guests: u16::try_from(s.get(Setting::MaxGuests)).unwrap_or(u16::MAX),
     }
 }
 

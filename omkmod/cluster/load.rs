@@ -7,7 +7,8 @@
 //!
 //! Locks: `loads` and `queries` are leaves.
 
-use super::balance::{limits, Count};
+use super::admission::limits;
+use super::balance::Count;
 use super::settings::Setting;
 use super::{cluster, Cluster, Membership};
 use crate::omcore::balance::gossip::{self, Due, Last, Queries, Uplist, Window, QUERIES, UPLIST, WINDOW};

@@ -4,7 +4,9 @@
 //! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `away`, `guests`,
 //! `cradles`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
 
+pub(crate) mod admission;
 pub(crate) mod balance;
+mod book;
 pub(crate) mod cradle;
 mod join;
 pub(crate) mod load;

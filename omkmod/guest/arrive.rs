@@ -5,7 +5,8 @@ use super::company::{Company, Known};
 use super::Guest;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
 use crate::cluster::listener::Shift;
-use crate::cluster::balance::{self, Count};
+use crate::cluster::admission;
+use crate::cluster::balance::Count;
 use crate::cluster::meter::Coming;
 use crate::cluster::settings::Setting;
 use crate::omcore::balance::admit;
@@ -51,7 +52,7 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
             limit: p.limit,
             by_command: p.load == 0,
         };
-        balance::admit(c, &wants, p.group_pages > p.pages)?;
+        admission::admit(c, &wants, p.group_pages > p.pages)?;
         Ok((p, Coming::new(c)))
     });
     let (profile, coming) = match admitted {
