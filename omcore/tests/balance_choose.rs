@@ -33,6 +33,7 @@ fn job(key: u64, place: Place, load: u32) -> Candidate {
         key,
         place,
         cpu: load * 100,
+        wanted: 10_000,
         tasks: 1,
         memory: 30 * MIB,
         age_ms: 60_000,
@@ -157,10 +158,28 @@ fn nobody_goes_where_nobody_may() {
         Candidate { stay: true, ..one },
         Candidate { here_ms: 1000, ..one },
         Candidate { age_ms: 100, here_ms: 100, ..one },
-        Candidate { cpu: 200, ..one },
+        Candidate { cpu: 200, wanted: 800, ..one },
     ] {
         assert_eq!(go(own, idle, job), None, "{job:?}");
     }
+}
+
+#[test]
+fn what_runs_besides_does_not_look_like_a_process_more() {
+    // One of three has left in this period; a shell is at work besides.
+    for noise in [0, 15, 30] {
+        let own = Node { load: 200 + noise, upload: 302 + noise, ..node(1, 2, 10_000, 1) };
+        let other = node(2, 1, 10_000, 1);
+        assert_eq!(choose(&own, [other].into_iter(), [job(1, Place::Here, 33)].into_iter(), &Settings::default()), None);
+    }
+}
+
+#[test]
+fn one_that_is_alone_on_a_slow_node_comes_home_to_a_fast_one() {
+    let (own, slow) = (node(1, 0, 10_000, 1), node(2, 1, 7_000, 1));
+    let away = job(1, Place::At(2), 100);
+    let choice = choose(&own, [slow].into_iter(), [away].into_iter(), &Settings::default()).unwrap();
+    assert_eq!((choice.to, choice.reason), (1, Reason::Home));
 }
 
 #[test]
@@ -283,6 +302,7 @@ fn any_candidate() -> impl Strategy<Value = Candidate> {
             key,
             place: at.map_or(Place::Here, Place::At),
             cpu: load,
+            wanted: load,
             tasks,
             memory,
             comm: Comm { calls, out_kb, in_kb },

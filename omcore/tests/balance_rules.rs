@@ -33,6 +33,7 @@ fn sized(key: u64, memory: u64) -> Candidate {
     Candidate {
         key,
         cpu: 5000,
+        wanted: 10_000,
         tasks: 1,
         memory: memory * MIB,
         age_ms: 9000,
@@ -136,6 +137,7 @@ fn used(seconds: u64, cpu: u64, calls: u64) -> Used {
     Used {
         elapsed_ns: seconds * SECOND,
         cpu_ns: cpu * SECOND / 100,
+        wanted_ns: 0,
         calls,
         out_bytes: calls * 1024,
         in_bytes: 0,
@@ -265,7 +267,7 @@ proptest! {
         let pace = Pace { interval_ns, slow, fast: slow };
         let mut stats = Stats::new();
         for (elapsed_ns, cpu_ns, calls, out_bytes, in_bytes) in periods {
-            stats.period(&Used { elapsed_ns, cpu_ns, calls, out_bytes, in_bytes }, Decay::Slow, &pace);
+            stats.period(&Used { elapsed_ns, cpu_ns, wanted_ns: in_bytes, calls, out_bytes, in_bytes }, Decay::Slow, &pace);
             let _ = (stats.cpu(), stats.cpu_remembered(), stats.comm());
         }
     }

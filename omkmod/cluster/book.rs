@@ -3,11 +3,12 @@
 //!
 //! [`Book::census`] runs once a period. The lock is [`super::balance::Balance`]'s.
 
+use super::load;
 use super::meter::Coming;
 use super::Cluster;
 use crate::omcore::balance::admit::Shares;
 use crate::omcore::balance::choose::Choice;
-use crate::omcore::balance::node::{Candidate, Hint, Place};
+use crate::omcore::balance::node::{Candidate, Hint, Node, Place};
 use crate::omcore::balance::stats::{Pace, Stats, Used};
 use crate::omcore::wire;
 use crate::process::request::{Refusal, Request};
@@ -96,14 +97,20 @@ impl Known {
     }
 
     /// One more period. Gives the ns for which it ran here or could have.
-    fn update(&mut self, c: &Cluster, e: &Entry, elapsed_ns: u64, pace: &Pace, now: u64) -> u64 {
+    fn update(&mut self, c: &Cluster, own: &Node, e: &Entry, elapsed_ns: u64, pace: &Pace, now: u64) -> u64 {
         self.seen = true;
         self.threads = e.threads;
         let away = c.away(self.pid);
         let node = away.as_ref().map_or(0, |a| a.node);
         // What it uses elsewhere is in its account, but not of this node's processors.
         let here = node == 0 && self.node == 0;
-        let wanted = (e.cpu + e.waited).saturating_sub(self.last.cpu + self.last.waited);
+        let used_cpu = e.cpu.saturating_sub(self.last.cpu);
+        let ran_or_could = (e.cpu + e.waited).saturating_sub(self.last.cpu + self.last.waited);
+        let wanted_ns = match c.loads.lock().known(node) {
+            // How long it waited elsewhere is not told.
+            Some(host) if node != 0 => host.would_use(used_cpu),
+            _ => ran_or_could.saturating_mul(own.swapping()),
+        };
         if node != self.node {
             self.node = node;
             self.since = now;
@@ -128,7 +135,8 @@ impl Known {
         }
         let used = Used {
             elapsed_ns,
-            cpu_ns: e.cpu.saturating_sub(self.last.cpu),
+            cpu_ns: used_cpu,
+            wanted_ns,
             calls,
             out_bytes: e.out.saturating_sub(self.last.out),
             in_bytes: e.input.saturating_sub(self.last.input),
@@ -139,7 +147,7 @@ impl Known {
             self.stats.period(&used, decay, pace);
         }
         if here {
-            wanted
+            ran_or_could
         } else {
             0
         }
@@ -150,6 +158,7 @@ impl Known {
             key: self.pid as u64,
             place: if self.node == 0 { Place::Here } else { Place::At(self.node) },
             cpu: self.stats.cpu_fine(),
+            wanted: self.stats.wanted_fine(),
             tasks: self.threads.min(u16::MAX.into()) as u16,
             memory: self.memory,
             comm: self.stats.comm(),
@@ -195,13 +204,13 @@ impl Book {
         let (now_ns, now) = (task::now_ns(), boot_ms());
         let before = core::mem::replace(&mut self.looked, now_ns);
         let elapsed = if before == 0 { 0 } else { now_ns.saturating_sub(before) };
-        let mut wanted = 0;
+        let (own, mut wanted) = (load::own(), 0);
         for k in self.known.iter_mut() {
             k.seen = false;
         }
         for e in entries {
             match self.find(e.pid).filter(|k| k.started == e.started) {
-                Some(k) => wanted += k.update(c, e, elapsed, pace, now),
+                Some(k) => wanted += k.update(c, &own, e, elapsed, pace, now),
                 None => {
                     wanted += (e.cpu + e.waited).min(elapsed);
                     // Without memory it is looked at next time.

@@ -49,6 +49,8 @@ pub struct Job {
     /// As the module would know it.
     pub stats: Stats,
     cpu: f64,
+    /// What it would have used had it not waited.
+    wanted: f64,
     work: f64,
     since: f64,
     alive: bool,
@@ -193,6 +195,7 @@ impl Cluster {
             moves: 0,
             stats: Stats::new(),
             cpu: 0.0,
+            wanted: 0.0,
             work: 0.0,
             since: job.time,
             alive: true,
@@ -239,6 +242,7 @@ impl Cluster {
                 job.left -= work;
                 job.work += work;
                 job.cpu += work / speed;
+                job.wanted += step / (1.0 + job.waits(costs) * speed) * swapping;
                 if job.left <= NOTHING {
                     job.alive = false;
                     host.used -= job.memory;
@@ -269,12 +273,13 @@ impl Cluster {
             let used = Used {
                 elapsed_ns: ((now - job.since) * 1e9) as u64,
                 cpu_ns: (job.cpu * 1e9) as u64,
+                wanted_ns: (job.wanted * 1e9) as u64,
                 calls: (job.work * job.calls) as u64,
                 out_bytes: 0,
                 in_bytes: 0,
             };
             job.stats.period(&used, Decay::Slow, &self.pace);
-            (job.cpu, job.work, job.since) = (0.0, 0.0, now);
+            (job.cpu, job.wanted, job.work, job.since) = (0.0, 0.0, 0.0, now);
         }
         let looks = f64::from(TICKS) / seconds;
         let loads = host.meter.period(Sample {
@@ -314,6 +319,7 @@ impl Cluster {
             key: key.into(),
             place: if job.at == job.home { Place::Here } else { Place::At(id(job.at)) },
             cpu: job.stats.cpu_fine(),
+            wanted: job.stats.wanted_fine(),
             tasks: 1,
             memory: job.memory * MIB,
             comm: job.stats.comm(),

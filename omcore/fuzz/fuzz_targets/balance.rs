@@ -36,6 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
         key: n.id.into(),
         place: if n.load & 1 == 0 { Place::Here } else { Place::At(n.id) },
         cpu: n.upload,
+        wanted: n.load,
         tasks: n.guests,
         memory: n.mem,
         age_ms: n.rmem,

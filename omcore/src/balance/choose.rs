@@ -61,6 +61,9 @@ pub struct Settings {
     pub stability: u32,
     /// Per mille of the time of the process that a move must save at least.
     pub hysteresis: u32,
+    /// Per mille of what one process adds to the load where it is, that a move must save at least: loads are measured, and
+    /// those of two nodes with one process more and less must not look worth a move because of a shell that runs besides.
+    pub margin: u32,
     /// What a move must save over the rest of the process's life besides its own cost, in ms.
     pub min_gain_ms: u64,
     /// Hundredths of a processor that a process must want to be moved for load.
@@ -79,6 +82,7 @@ impl Default for Settings {
             residence_ms: 5000,
             stability: 1200,
             hysteresis: 50,
+            margin: 700,
             min_gain_ms: 300,
             min_demand: 25,
             stale_ms: 20_000,
@@ -274,7 +278,7 @@ fn place(
     if home && (stays_home || io) || !asked && !home && keeps(&host, status::STAY) {
         return None;
     }
-    let demand = process.demand(&host).max(1);
+    let demand = process.demand().max(1);
     // More calls than computing: it is not to leave, and called home.
     let call_bound = |calls: u64, node: &Node| calls >= u64::from(node.alone());
     let adds = host.share(demand);
@@ -285,6 +289,10 @@ fn place(
     // Sleepers gain nothing elsewhere; but home is the place for them.
     let only_home = stays_home || io || !asked && demand < settings.min_demand;
     let age = process.age_ms.min(LONGEST_MS);
+    // Alone, nothing is measured: it is as fast as the processor.
+    let crowded = here.saturating_sub(calls_here).saturating_sub(host.alone().into()) / 2;
+    let margin = u64::from(adds) * u64::from(settings.margin) / 1000;
+    let margin = if asked { 0 } else { margin.min(crowded) };
 
     let mut best: Option<(u64, Choice)> = None;
     let mut consider = |node: &Node, is_home: bool| {
@@ -299,7 +307,7 @@ fn place(
         let saved = here.saturating_sub(there);
         let called_home = is_home && (io || call_bound(calls_here, &host));
         let hysteresis = if asked { 0 } else { u64::from(settings.hysteresis) };
-        let clear = saved > 0 && saved.saturating_mul(1000) >= here.saturating_mul(hysteresis);
+        let clear = saved > margin && saved.saturating_mul(1000) >= here.saturating_mul(hysteresis);
         let gain = age.saturating_mul(saved.saturating_mul(1000) / here) / 1000;
         let price = settings.costs.moving_ms(
             process.memory,

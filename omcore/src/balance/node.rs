@@ -89,6 +89,13 @@ impl Node {
         }
     }
 
+    /// What a process that got `cpu` ns of its processors would have used had it not waited: for one that is elsewhere, and
+    /// for what waits for its pages, which uses the processor as little as what sleeps.
+    pub fn would_use(&self, cpu: u64) -> u64 {
+        let held_up = u64::from(self.crowding()).saturating_mul(self.swapping());
+        cpu.saturating_mul(held_up) / u64::from(UNIT)
+    }
+
     /// By how much it slows everything down that its memory does not suffice: the manual's swapping penalty, or 1.
     pub fn swapping(&self) -> u64 {
         if self.mem < self.tmem / 64 {
@@ -145,6 +152,10 @@ pub struct Candidate {
     /// What it used of a processor lately, in 10000ths of one, all its threads together
     /// ([`super::stats::Stats::cpu_fine`]): of 300 that share one, each uses a third of a hundredth.
     pub cpu: u32,
+    /// What it would have used if it had not waited for a processor, in 10000ths of one
+    /// ([`super::stats::Stats::wanted_fine`]). Measured, not worked out of `cpu` and a load: those change at once
+    /// when somebody leaves, averages do not.
+    pub wanted: u32,
     /// Its threads, at least 1.
     pub tasks: u16,
     /// What would travel, in bytes.
@@ -162,12 +173,8 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What it would use if it need not wait for a processor, in hundredths of one: what it got, times how crowded it
-    /// is where it got that; no more than its threads can use.
-    pub fn demand(&self, host: &Node) -> u32 {
-        // What waits for its pages uses the processor as little as what sleeps.
-        let held_up = u64::from(host.crowding()) * host.swapping();
-        let wanted = u64::from(self.cpu).saturating_mul(held_up) / u64::from(UNIT) / u64::from(UNIT);
-        u32::try_from(wanted).unwrap_or(u32::MAX).min(UNIT.saturating_mul(self.tasks.max(1).into()))
+    /// What it would use if it need not wait for a processor, in hundredths of one; no more than its threads can use.
+    pub fn demand(&self) -> u32 {
+        (self.wanted / UNIT).min(UNIT.saturating_mul(self.tasks.max(1).into()))
     }
 }

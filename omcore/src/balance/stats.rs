@@ -138,6 +138,8 @@ pub struct Used {
     pub elapsed_ns: u64,
     /// Processor time, all threads.
     pub cpu_ns: u64,
+    /// That, and the time for which they waited for a processor.
+    pub wanted_ns: u64,
     /// System calls that its home did, or would have done had it been away.
     pub calls: u64,
     /// Bytes that they took out of it.
@@ -151,6 +153,7 @@ impl Used {
         Used {
             elapsed_ns: self.elapsed_ns.saturating_add(other.elapsed_ns),
             cpu_ns: self.cpu_ns.saturating_add(other.cpu_ns),
+            wanted_ns: self.wanted_ns.saturating_add(other.wanted_ns),
             calls: self.calls.saturating_add(other.calls),
             out_bytes: self.out_bytes.saturating_add(other.out_bytes),
             in_bytes: self.in_bytes.saturating_add(other.in_bytes),
@@ -162,6 +165,7 @@ impl Used {
         Used {
             elapsed_ns: fade(self.elapsed_ns),
             cpu_ns: fade(self.cpu_ns),
+            wanted_ns: fade(self.wanted_ns),
             calls: fade(self.calls),
             out_bytes: fade(self.out_bytes),
             in_bytes: fade(self.in_bytes),
@@ -188,6 +192,8 @@ pub struct Stats {
     recent: Used,
     /// Processor use of late, in 1024ths of a hundredth of one.
     cpu: u64,
+    /// The same of what it would have used had it not waited for a processor.
+    wanted: u64,
     /// All its processor time here, never decayed.
     total_cpu_ns: u64,
 }
@@ -195,8 +201,8 @@ pub struct Stats {
 impl Stats {
     /// Of a process of which nothing is known.
     pub const fn new() -> Self {
-        let none = Used { elapsed_ns: 0, cpu_ns: 0, calls: 0, out_bytes: 0, in_bytes: 0 };
-        Stats { past: none, recent: none, cpu: 0, total_cpu_ns: 0 }
+        let none = Used { elapsed_ns: 0, cpu_ns: 0, wanted_ns: 0, calls: 0, out_bytes: 0, in_bytes: 0 };
+        Stats { past: none, recent: none, cpu: 0, wanted: 0, total_cpu_ns: 0 }
     }
 
     /// Ends a period.
@@ -205,9 +211,13 @@ impl Stats {
             return;
         }
         let first = self.past.elapsed_ns == 0 && self.recent.elapsed_ns == 0;
-        let now = used.cpu_ns.min(1 << 44).saturating_mul(u64::from(UNIT) * 1024) / used.elapsed_ns;
         // A first period has no past to be averaged with.
-        self.cpu = if first { now } else { (self.cpu * 3).saturating_add(now) / 4 };
+        let average = |old: u64, ns: u64| {
+            let now = ns.min(1 << 44).saturating_mul(u64::from(UNIT) * 1024) / used.elapsed_ns;
+            if first { now } else { (old * 3).saturating_add(now) / 4 }
+        };
+        self.cpu = average(self.cpu, used.cpu_ns);
+        self.wanted = average(self.wanted, used.wanted_ns.max(used.cpu_ns));
         self.total_cpu_ns = self.total_cpu_ns.saturating_add(used.cpu_ns);
         self.recent = self.recent.plus(used);
         if self.recent.elapsed_ns >= pace.interval_ns.max(1) {
@@ -218,7 +228,7 @@ impl Stats {
 
     /// Forgets everything but the present use of the processor (`/proc/hpc/decay/clear`).
     pub fn clear(&mut self) {
-        *self = Stats { cpu: self.cpu, total_cpu_ns: self.total_cpu_ns, ..Stats::new() };
+        *self = Stats { cpu: self.cpu, wanted: self.wanted, total_cpu_ns: self.total_cpu_ns, ..Stats::new() };
     }
 
     /// Hundredths of a processor that it uses now.
@@ -229,6 +239,11 @@ impl Stats {
     /// 10000ths of a processor that it uses now.
     pub fn cpu_fine(&self) -> u32 {
         u32::try_from(self.cpu.saturating_mul(100).saturating_add(512) / 1024).unwrap_or(u32::MAX)
+    }
+
+    /// 10000ths of a processor that it would use now if it need not wait for one.
+    pub fn wanted_fine(&self) -> u32 {
+        u32::try_from(self.wanted.saturating_mul(100).saturating_add(512) / 1024).unwrap_or(u32::MAX)
     }
 
     /// Hundredths of a processor that it used over all that is remembered.

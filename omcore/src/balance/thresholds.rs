@@ -221,7 +221,7 @@ pub fn transfer(
                 && !moved_lately
                 && p.hint != Hint::Io
                 && (p.hint == Hint::Cpu || calls < 100_000_000)
-                && p.demand(own) >= UNIT / 4
+                && p.demand() >= UNIT / 4
                 && p.memory <= target.mem
         })
         .min_by_key(|(p, cpu_ms)| (rule.order(*cpu_ms, p.memory), p.key))?;
@@ -231,7 +231,7 @@ pub fn transfer(
         to: target.id,
         gain: process.age_ms,
         limit: u32::MAX,
-        demand: process.demand(own),
+        demand: process.demand(),
         reason: Reason::Threshold,
     })
 }

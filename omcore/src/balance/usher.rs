@@ -68,7 +68,7 @@ pub fn usher(
         }
         if let Some(to) = fit(own, others.clone(), process.memory, settings) {
             let gain = process.age_ms;
-            let demand = process.demand(own);
+            let demand = process.demand();
             let reason = Reason::Memory;
             best = Some((rank, Choice { key: process.key, to, gain, limit: u32::MAX, demand, reason }));
         }

@@ -277,7 +277,7 @@ fn stays(cluster: &Cluster) -> Result<()> {
         set(home, switch, "1")?;
         let programs = start(home, "burn -m 1", 3)?;
         programs[0].advance(MEANWHILE)?;
-        ensure!(away(home, &programs)? == 0, "they left in spite of {switch}");
+        ensure!(away(home, &programs)? == 0, "they left in spite of {switch}:\n{}", reasons(home));
         set(home, switch, "0")?;
         wait_for_away(home, &programs, 1)?;
         finish(programs)?;
@@ -288,7 +288,7 @@ fn stays(cluster: &Cluster) -> Result<()> {
         home.migrate(program.pid(), HOME)?;
     }
     programs[0].advance(MEANWHILE)?;
-    ensure!(away(home, &programs)? == 0, "they left in spite of stay and lock");
+    ensure!(away(home, &programs)? == 0, "they left in spite of stay and lock:\n{}", reasons(home));
     // A command moves one that stays.
     home.migrate(programs[0].pid(), to(2))?;
     ensure!(home.where_is(programs[0].pid())? == 2);
@@ -351,7 +351,11 @@ fn thresholds(cluster: &Cluster) -> Result<()> {
     let more = start(home, "burn -m 1", 2)?;
     let all: Vec<Program> = programs.into_iter().chain(more).collect();
     wait_for_away(home, &all, 2)?;
-    ensure!(home.read("/proc/hpc/info/reason")?.contains("threshold"), "{}", reasons(home));
+    // It says so when it has looked again.
+    home.wait_until("the balancer says why", PATIENCE, || {
+        Ok(home.read("/proc/hpc/info/reason")?.contains("threshold"))
+    })
+    .with_context(|| reasons(home))?;
     finish(all)
 }
 
