@@ -177,6 +177,20 @@ fn a_steady_process_shows_its_rate_from_the_first_second_on() {
 }
 
 #[test]
+fn what_a_process_wants_is_what_it_used_and_waited_for_and_nothing_once_it_sleeps() {
+    let mut stats = Stats::new();
+    let waiting = Used { wanted_ns: SECOND, ..used(1, 25, 0) };
+    for _ in 0..5 {
+        stats.period(&waiting, Decay::Slow, &Pace::default());
+        assert_eq!((stats.cpu(), stats.wanted_fine()), (25, 10_000));
+    }
+    stats.period(&used(1, 0, 0), Decay::Slow, &Pace::default());
+    assert_eq!(stats.wanted_fine(), 0);
+    stats.period(&used(1, 10, 0), Decay::Slow, &Pace::default());
+    assert_eq!(stats.wanted_fine(), 2000);
+}
+
+#[test]
 fn manners_last_as_long_as_asked() {
     let manner = Manner { decay: Decay::Fast, hint: Hint::Cpu, keep: Keep::Always, inherit: true };
     assert_eq!(manner.show(Pace::default()).to_string(), "926 cpujob exec inherit");

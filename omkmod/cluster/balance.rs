@@ -20,7 +20,7 @@ use crate::omcore::balance::evict::{self, Why};
 use crate::omcore::balance::node::{Candidate, Hint, Node, Place};
 use crate::omcore::balance::stats::Pace;
 use crate::omcore::balance::thresholds::{self, Victim};
-use crate::omcore::balance::usher;
+use crate::omcore::balance::{usher, UNIT};
 use crate::proc_hpc::value::Policy;
 use crate::process::journey::{self, comm_text};
 use crate::process::request::{Cause, Refusal, Target};
@@ -385,9 +385,12 @@ impl Balance {
         let pace = pace(c);
         let (elapsed, own) = self.book.lock().census(c, census.take(), &pace);
         let (cpu, wanted) = guests_demand(c)?;
-        c.gauge.period(elapsed / 1_000_000, (own + wanted) / 1_000_000, c.settings.get(Setting::Speed));
-        self.weigh(elapsed, cpu);
+        // What has left by now is in no account of this period any more.
         self.settle(c);
+        let (elapsed_ms, all_ms) = (elapsed / 1_000_000, (own + wanted) / 1_000_000);
+        let leaving_ms = self.leaving(c.own_id()).saturating_mul(elapsed_ms) / u64::from(UNIT);
+        c.gauge.period(elapsed_ms, all_ms, leaving_ms, c.settings.get(Setting::Speed));
+        self.weigh(elapsed, cpu);
         if !c.settings.is(Setting::Balance) {
             return Ok(());
         }
@@ -401,6 +404,12 @@ impl Balance {
             self.start(c, &mut view, &choice)?;
         }
         Ok(())
+    }
+
+    /// What those want of the processors that are about to leave this node, hundredths.
+    fn leaving(&self, own: u16) -> u64 {
+        let book = self.book.lock();
+        book.pending.iter().filter(|p| p.from == own).map(|p| u64::from(p.choice.demand)).sum()
     }
 
     /// How much of this node its guests use, who had so much CPU time in the period.

@@ -93,8 +93,12 @@ impl Table {
         true
     }
 
-    /// It does not answer.
-    fn silent(&mut self, id: u16) {
+    /// It does not answer. One that has told something of late is no worse for a question that was lost, or answered late:
+    /// a busy machine's answers are.
+    fn silent(&mut self, id: u16, now: u64, trust_ms: u64) {
+        if self.of(id).is_some_and(|h| h.at != 0 && now.saturating_sub(h.at) < trust_ms) {
+            return;
+        }
         self.up.remove(id);
         if let Some(w) = &mut self.recent {
             w.remove(id);
@@ -264,7 +268,7 @@ fn pump(c: &Cluster, voice: &Voice, m: &Membership) -> bool {
             Due::Send { node, serial } => {
                 let _ = voice.say_as(m, node, Kind::Query, serial, 0);
             }
-            Due::Failed { node } => c.loads.lock().silent(node),
+            Due::Failed { node } => c.loads.lock().silent(node, now_ms(), gossip::TRUST * c.settings.get(Setting::Period)),
             Due::Wait { until_ms } => return until_ms != u64::MAX,
         }
     }

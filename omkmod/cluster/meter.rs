@@ -59,9 +59,10 @@ impl Gauge {
         pin_init!(Gauge { inner <- new_mutex!(inner) })
     }
 
-    /// A period ends, of `elapsed_ms`, in which all processes together ran or could have run for `wanted_ms`. Those that came
-    /// and went in between are not in that, but the processors know of them.
-    pub(super) fn period(&self, elapsed_ms: u64, wanted_ms: u64, speed: u64) {
+    /// A period ends, of `elapsed_ms`, in which all processes together ran or could have run for `wanted_ms`, those that are
+    /// about to leave for `leaving_ms` of that. Those that came and went in between are not in that, but the processors know of
+    /// them.
+    pub(super) fn period(&self, elapsed_ms: u64, wanted_ms: u64, leaving_ms: u64, speed: u64) {
         let (busy, total) = node::cputime();
         let cpus = u64::from(node::cpus().clamp(1, u16::MAX.into()));
         let mut inner = self.inner.lock();
@@ -78,7 +79,7 @@ impl Gauge {
         inner.running = u32::try_from(running.saturating_add(elapsed_ms / 2) / elapsed_ms).unwrap_or(u32::MAX);
         inner.meter.period(Sample {
             ticks: elapsed_ms as u32,
-            running,
+            running: running.saturating_sub(leaving_ms),
             busy: busy_ms,
             cpus: cpus as u16,
             speed: u32::try_from(speed).unwrap_or(u32::MAX),

@@ -17,6 +17,8 @@ pub const TIMEOUT_MS: u32 = 50;
 pub const RETRY_MS: u32 = 20;
 /// A query is sent so often at most.
 pub const TRIES: u8 = 3;
+/// A node that has told something within so many periods is there, though it did not answer a query.
+pub const TRUST: u64 = 3;
 /// So many nodes, by chance, a node asks in a period in which its processes wait for processors ([`Node::crowding`] of
 /// [`IN_NEED`] or more): what its window knows are others' leavings. Their answers are news as any; they spare more
 /// refused requests than they cost messages.

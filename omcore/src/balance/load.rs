@@ -28,7 +28,7 @@ pub const MAX_WASTE: u64 = 4;
 pub struct Sample {
     /// How often the run queue was looked at. Any number, even 1; 0 repeats the last result.
     pub ticks: u32,
-    /// Sum over these of the processes that ran or wanted to, guests and all.
+    /// Sum over these of the processes that ran or wanted to, guests and all, but not those that are leaving.
     pub running: u64,
     /// Processor time used, in the same ticks: `ticks` for each processor that was always busy.
     pub busy: u64,
@@ -63,8 +63,6 @@ pub struct Meter {
     came_lately: u64,
     /// Processes on their way here.
     coming_in: u32,
-    /// Load that left in this period and is still in its samples.
-    left: u32,
     now: Loads,
     speed: u32,
     cpus: u16,
@@ -80,7 +78,6 @@ impl Meter {
             wanted: 0,
             came_lately: 0,
             coming_in: 0,
-            left: 0,
             now: Loads { load: 0, upload: UNIT + 2, util: 0 },
             speed: STANDARD_SPEED,
             cpus: 1,
@@ -122,12 +119,11 @@ impl Meter {
         let came = self.share_quarters();
         let slow = (self.accumulated + SCALE / 2) / SCALE;
         self.now = Loads {
-            load: narrow(self.wasted(slow.saturating_sub(self.left.into()))),
+            load: narrow(self.wasted(slow)),
             upload: narrow(self.wasted(self.upper + came).saturating_add(self.one_more().into())),
             util: u16::try_from(self.used / cpus).unwrap_or(UNIT as u16).min(UNIT as u16),
         };
         self.came_lately = (self.came_lately + u64::from(self.coming_in) * 4) / 2;
-        self.left = 0;
         self.now
     }
 
@@ -153,18 +149,20 @@ impl Meter {
     }
 
     /// A process that wants `use_` hundredths of a processor leaves: the node need not wait for the next period to know
-    /// that it has less to do (the manual's `release_migrations`).
+    /// that it has less to do, nor its peak to fade (the manual's `release_migrations`). Samples that it is still in must
+    /// not count it: [`Sample::running`].
     pub fn left(&mut self, use_: u32) {
-        let load = share(use_, self.speed, self.cpus).min(self.now.load);
-        self.left = self.left.saturating_add(load);
-        self.now.load -= load;
+        let load = share(use_, self.speed, self.cpus);
+        self.upper = self.upper.saturating_sub(load.into());
+        self.now.load = self.now.load.saturating_sub(load);
+        self.now.upload = self.now.upload.saturating_sub(load);
     }
 
     /// It did not leave after all.
     pub fn stayed(&mut self, use_: u32) {
-        let load = share(use_, self.speed, self.cpus).min(self.left);
-        self.left -= load;
+        let load = share(use_, self.speed, self.cpus);
         self.now.load = self.now.load.saturating_add(load);
+        self.now.upload = self.now.upload.saturating_add(load);
     }
 
     /// The load of 1.02 processes, the manual's `stable_export`.

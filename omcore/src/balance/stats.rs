@@ -192,8 +192,9 @@ pub struct Stats {
     recent: Used,
     /// Processor use of late, in 1024ths of a hundredth of one.
     cpu: u64,
-    /// The same of what it would have used had it not waited for a processor.
+    /// The same of what it would have used had it not waited for a processor; and in the last period alone.
     wanted: u64,
+    wanted_last: u64,
     /// All its processor time here, never decayed.
     total_cpu_ns: u64,
 }
@@ -202,7 +203,7 @@ impl Stats {
     /// Of a process of which nothing is known.
     pub const fn new() -> Self {
         let none = Used { elapsed_ns: 0, cpu_ns: 0, wanted_ns: 0, calls: 0, out_bytes: 0, in_bytes: 0 };
-        Stats { past: none, recent: none, cpu: 0, wanted: 0, total_cpu_ns: 0 }
+        Stats { past: none, recent: none, cpu: 0, wanted: 0, wanted_last: 0, total_cpu_ns: 0 }
     }
 
     /// Ends a period.
@@ -212,12 +213,11 @@ impl Stats {
         }
         let first = self.past.elapsed_ns == 0 && self.recent.elapsed_ns == 0;
         // A first period has no past to be averaged with.
-        let average = |old: u64, ns: u64| {
-            let now = ns.min(1 << 44).saturating_mul(u64::from(UNIT) * 1024) / used.elapsed_ns;
-            if first { now } else { (old * 3).saturating_add(now) / 4 }
-        };
-        self.cpu = average(self.cpu, used.cpu_ns);
-        self.wanted = average(self.wanted, used.wanted_ns.max(used.cpu_ns));
+        let average = |old: u64, now: u64| if first { now } else { (old * 3).saturating_add(now) / 4 };
+        let part = |ns: u64| ns.min(1 << 44).saturating_mul(u64::from(UNIT) * 1024) / used.elapsed_ns;
+        self.cpu = average(self.cpu, part(used.cpu_ns));
+        self.wanted_last = part(used.wanted_ns.max(used.cpu_ns));
+        self.wanted = average(self.wanted, self.wanted_last);
         self.total_cpu_ns = self.total_cpu_ns.saturating_add(used.cpu_ns);
         self.recent = self.recent.plus(used);
         if self.recent.elapsed_ns >= pace.interval_ns.max(1) {
@@ -228,7 +228,7 @@ impl Stats {
 
     /// Forgets everything but the present use of the processor (`/proc/hpc/decay/clear`).
     pub fn clear(&mut self) {
-        *self = Stats { cpu: self.cpu, wanted: self.wanted, total_cpu_ns: self.total_cpu_ns, ..Stats::new() };
+        *self = Stats { cpu: self.cpu, wanted: self.wanted, wanted_last: self.wanted_last, total_cpu_ns: self.total_cpu_ns, ..Stats::new() };
     }
 
     /// Hundredths of a processor that it uses now.
@@ -241,9 +241,11 @@ impl Stats {
         u32::try_from(self.cpu.saturating_mul(100).saturating_add(512) / 1024).unwrap_or(u32::MAX)
     }
 
-    /// 10000ths of a processor that it would use now if it need not wait for one.
+    /// 10000ths of a processor that it would use now if it need not wait for one. At most twice what it was in the last
+    /// period: one that has begun with much work and sleeps now is not to be moved for that.
     pub fn wanted_fine(&self) -> u32 {
-        u32::try_from(self.wanted.saturating_mul(100).saturating_add(512) / 1024).unwrap_or(u32::MAX)
+        let now = self.wanted.min(self.wanted_last.saturating_mul(2));
+        u32::try_from(now.saturating_mul(100).saturating_add(512) / 1024).unwrap_or(u32::MAX)
     }
 
     /// Hundredths of a processor that it used over all that is remembered.
