@@ -50,7 +50,7 @@ pub const ALL: [Experiment; 4] = [
         measure: unequal,
     },
     Experiment { name: "io", about: "3 jobs that live on system calls", builder: pair, measure: calls },
-    Experiment { name: "make", about: "make -j6 of 60 files of C on 3 nodes", builder: three, measure: make },
+    Experiment { name: "make", about: "make -j6 of 12 files of C on 3 nodes", builder: three, measure: make },
 ];
 
 impl Experiment {
@@ -270,7 +270,7 @@ fn make(cluster: &Cluster, runs: usize) -> Result<Vec<Figure>> {
         ensure!(made == made_together, "the project is another one: {made} {made_together}");
     }
     let moves = moves(cluster)? - before;
-    let figures = by_both_clocks("make -j6 of 60 files on 1 node", &alone, &together, |figure| {
+    let figures = by_both_clocks("make -j6 of 12 files on 1 node", &alone, &together, |figure| {
         figure.base_is("with balancing over 3 nodes").aim("> 1").note(format!("{moves} moves"))
     });
     Ok(figures.into())
