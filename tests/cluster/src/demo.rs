@@ -226,9 +226,61 @@ impl When {
     }
 }
 
+/// Programs that are all started on node 1, and that nobody moves: the balancer does.
+pub struct Balanced {
+    pub outcomes: Vec<Outcome>,
+    /// What it says of that.
+    pub reasons: String,
+}
+
+/// So many at a time; there are as many nodes.
+const CROWD: usize = 3;
+/// Long enough for the balancer to see them.
+const CROWD_STEPS: u64 = 90;
+
+/// What the crowd does, for people.
+pub fn crowd_title() -> String {
+    format!("{CROWD} times python3 at once, nobody says where")
+}
+
+/// Runs the crowd, with one at home before it that its results are compared with.
+pub fn run_balanced(cluster: &Cluster) -> Result<Balanced> {
+    let home = cluster.node(1);
+    let command = |out: &str| {
+        home.shell(&format!("exec python3 /tmp/demo.py {CROWD_STEPS} /tmp/{out}")).time_limit(RUN_TIME)
+    };
+    command("demo.alone").run()?.expect_success()?;
+    cluster.nodes().iter().try_for_each(|node| node.balance(true))?;
+    let processes: Result<Vec<Process>> =
+        (0..CROWD).map(|number| command(&format!("demo.crowd{number}")).spawn()).collect();
+    let processes = processes?;
+    let mut moves: Vec<Vec<Move>> = vec![Vec::new(); CROWD];
+    home.wait_until("all have ended", RUN_TIME, || {
+        for (process, moves) in processes.iter().zip(&mut moves) {
+            // Of one that has ended meanwhile nothing is told any more.
+            if let Ok(now) = home.moves(process.pid()) {
+                *moves = now;
+            }
+        }
+        Ok(processes.iter().all(|process| process.status().is_some()))
+    })?;
+    cluster.nodes().iter().try_for_each(|node| node.balance(false))?;
+    let reasons = home.read("/proc/hpc/info/reason")?;
+    ensure!(moves.iter().any(|moves| !moves.is_empty()), "the balancer has moved nobody: {reasons}");
+    let mut outcomes = Vec::new();
+    for (number, (process, moves)) in processes.into_iter().zip(moves).enumerate() {
+        let pid = process.pid();
+        process.wait()?.expect_success()?;
+        let equal = home.run(&format!("cmp /tmp/demo.alone /tmp/demo.crowd{number}"))?.status.success();
+        outcomes.push(Outcome { pid, moves, equal });
+    }
+    Ok(Balanced { outcomes, reasons })
+}
+
 /// The route as people read it, such as `1→2→3→1`.
 pub fn route(moves: &[Move]) -> String {
-    let home = moves.first().map_or(0, |step| step.from.into());
+    let Some(first) = moves.first() else { return "1".into() };
+    let home = first.from.into();
     stations(moves, home).iter().map(NodeId::to_string).collect::<Vec<_>>().join("→")
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Three nodes on this machine, and four ordinary programs that move between them while they work.
+//! Three nodes on this machine, and ordinary programs that move between them while they work: by command, and by themselves.
 
 use std::{
     io::IsTerminal,
@@ -73,7 +73,24 @@ fn run(size: Size) -> Result<bool> {
             }
         }
     }
+    let crowd = screen.step(&demo::crowd_title(), || demo::run_balanced(&cluster));
+    match &crowd {
+        Ok(crowd) => {
+            for outcome in &crowd.outcomes {
+                good &= outcome.equal;
+                rows.push(row("one of the crowd", outcome));
+            }
+        }
+        Err(error) => {
+            good = false;
+            eprintln!("{error:#}");
+        }
+    }
     screen.table(&rows);
+    if let Ok(crowd) = &crowd {
+        println!("\nnode 1 says (/proc/hpc/info/reason):");
+        crowd.reasons.lines().for_each(|line| println!("  {line}"));
+    }
     if let Err(error) = cluster.check_logs(&[]) {
         good = false;
         eprintln!("{error:#}");
