@@ -112,7 +112,6 @@ impl Node {
         self.load = self.load.saturating_add(more);
         self.upload = self.upload.saturating_add(more);
         self.mem = self.mem.saturating_sub(memory);
-        self.rmem = self.rmem.saturating_sub(memory);
         self.guests = self.guests.saturating_add(1);
         if self.slots != NO_LIMIT {
             self.slots = self.slots.saturating_sub(1);
