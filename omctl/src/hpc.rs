@@ -92,6 +92,12 @@ impl Hpc {
         numbers
     }
 
+    /// This tool is about to wait for others: the balancer shall not move it meanwhile, which would interrupt its waiting. Where
+    /// it cannot say so it waits all the same.
+    pub fn remain(&self) {
+        let _ = self.write("pids/self/stay", "1\n");
+    }
+
     /// Writes once. A refusal brings the reason that the module gives on the same open file.
     pub fn write(&self, path: &str, text: &str) -> Result<(), Refusal> {
         let refusal = |error, reason| Refusal { error, reason };

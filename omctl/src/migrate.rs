@@ -30,6 +30,7 @@ pub fn run(args: &MigrateArgs, json: bool) -> Result<Report, Failure> {
     }
     let others = if args.verbose || args.group || json { group(&hpc, pid) } else { Vec::new() };
     let before = whereabouts(&hpc, pid);
+    hpc.remain();
     hpc.write(&path, &format!("{destination}\n")).map_err(|mut refusal| {
         if refusal.errno() == Errno::ENOENT {
             return no_process(pid);

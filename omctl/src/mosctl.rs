@@ -55,6 +55,7 @@ pub fn run(args: &MosctlArgs, json: bool) -> Result<Report, Failure> {
 
 fn act(path: &str, text: &str, failed: &str) -> Result<Report, Failure> {
     let (hpc, _) = Hpc::member()?;
+    hpc.remain();
     hpc.write(path, text).map_err(|refusal| refusal.while_doing(failed))?;
     Ok(Report::silent())
 }

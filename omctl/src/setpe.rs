@@ -96,6 +96,7 @@ pub fn admit(hpc: &Hpc, tool: &str, key: Option<&str>) -> Result<(), Failure> {
 
 fn leave(args: &SetpeArgs) -> Result<Report, Failure> {
     let hpc = Hpc::open()?;
+    hpc.remain();
     if hpc.own()?.is_none() {
         if args.verbose {
             eprintln!("setpe: this node is not a member of a cluster; nothing to leave");
