@@ -170,7 +170,8 @@ fn what_runs_besides_does_not_look_like_a_process_more() {
     for noise in [0, 15, 30] {
         let own = Node { load: 200 + noise, upload: 302 + noise, ..node(1, 2, 10_000, 1) };
         let other = node(2, 1, 10_000, 1);
-        assert_eq!(choose(&own, [other].into_iter(), [job(1, Place::Here, 33)].into_iter(), &Settings::default()), None);
+        let jobs = [job(1, Place::Here, 33)].into_iter();
+        assert_eq!(choose(&own, [other].into_iter(), jobs, &Settings::default()), None);
     }
 }
 

@@ -106,10 +106,11 @@ impl Known {
         let here = node == 0 && self.node == 0;
         let used_cpu = e.cpu.saturating_sub(self.last.cpu);
         let ran_or_could = (e.cpu + e.waited).saturating_sub(self.last.cpu + self.last.waited);
-        let wanted_ns = match c.loads.lock().known(node) {
-            // How long it waited elsewhere is not told.
-            Some(host) if node != 0 => host.would_use(used_cpu),
-            _ => ran_or_could.saturating_mul(own.swapping()),
+        // How long it waited elsewhere is not told.
+        let host = away.as_ref().and_then(|a| c.loads.lock().known(a.node));
+        let wanted_ns = match host {
+            Some(host) => host.would_use(used_cpu),
+            None => ran_or_could.saturating_mul(own.swapping()),
         };
         if node != self.node {
             self.node = node;

@@ -228,7 +228,13 @@ impl Stats {
 
     /// Forgets everything but the present use of the processor (`/proc/hpc/decay/clear`).
     pub fn clear(&mut self) {
-        *self = Stats { cpu: self.cpu, wanted: self.wanted, wanted_last: self.wanted_last, total_cpu_ns: self.total_cpu_ns, ..Stats::new() };
+        *self = Stats {
+            cpu: self.cpu,
+            wanted: self.wanted,
+            wanted_last: self.wanted_last,
+            total_cpu_ns: self.total_cpu_ns,
+            ..Stats::new()
+        };
     }
 
     /// Hundredths of a processor that it uses now.

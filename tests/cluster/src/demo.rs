@@ -161,7 +161,7 @@ impl Case {
         }
         let (pid, moves) = result?;
         process.wait()?.expect_success()?;
-        let equal = home.run("cmp /tmp/demo.home /tmp/demo.away && test -s /tmp/demo.away")?.status.success();
+        let equal = are_equal(home, "/tmp/demo.home", "/tmp/demo.away")?;
         Ok(Outcome { pid, moves, equal })
     }
 
@@ -226,6 +226,11 @@ impl When {
     }
 }
 
+/// Whether two results are there and the same, byte for byte.
+fn are_equal(home: &Node, one: &str, other: &str) -> Result<bool> {
+    Ok(home.run(&format!("cmp {one} {other} && test -s {other}"))?.status.success())
+}
+
 /// Programs that are all started on node 1, and that nobody moves: the balancer does.
 pub struct Balanced {
     pub outcomes: Vec<Outcome>,
@@ -271,16 +276,17 @@ pub fn run_balanced(cluster: &Cluster) -> Result<Balanced> {
     for (number, (process, moves)) in processes.into_iter().zip(moves).enumerate() {
         let pid = process.pid();
         process.wait()?.expect_success()?;
-        let equal = home.run(&format!("cmp /tmp/demo.alone /tmp/demo.crowd{number}"))?.status.success();
+        let equal = are_equal(home, "/tmp/demo.alone", &format!("/tmp/demo.crowd{number}"))?;
         outcomes.push(Outcome { pid, moves, equal });
     }
     Ok(Balanced { outcomes, reasons })
 }
 
 /// The route as people read it, such as `1→2→3→1`.
-pub fn route(moves: &[Move]) -> String {
-    let Some(first) = moves.first() else { return "1".into() };
-    let home = first.from.into();
+pub fn route(moves: &[Move], home: NodeId) -> String {
+    if moves.is_empty() {
+        return home.to_string();
+    }
     stations(moves, home).iter().map(NodeId::to_string).collect::<Vec<_>>().join("→")
 }
 

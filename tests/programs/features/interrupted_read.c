@@ -36,15 +36,15 @@ int main(int argc, char **argv)
 	ready();
 	do {
 		for (int i = 0; i < 3; i++) {
-			tick(30);
+			tick(15);
 			CHECK(read(i == 0 ? slave : i == 1 ? ends[0] : sockets[0], buffer, 10) == -1 && errno == EINTR);
 		}
-		tick(30);
+		tick(15);
 		CHECK(sem_wait(&semaphore) == -1 && errno == EINTR);
 		tick(0);
 		point();
 		/* A write that has got somewhere tells how far. */
-		tick(30);
+		tick(15);
 		ssize_t written = write(ends[1], buffer, sizeof buffer);
 
 		tick(0);
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 		CHECK(written == 0);
 		/* So does a read that wants all. */
 		CHECK(write(sockets[1], "part", 4) == 4);
-		tick(30);
+		tick(15);
 		CHECK(recv(sockets[0], buffer, 10, MSG_WAITALL) == 4 && count > 0);
 		tick(0);
 	} while (again());

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 		if (!child)
 			for (;;)
 				pause();
-		tick(20000);
+		tick(5000);
 		expect(3, write_byte);
 		CHECK(read(ends[0], &byte, 1) == 1 && count >= 3);
 		expect(3, end_child);

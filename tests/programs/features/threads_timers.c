@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 		struct sigevent by_thread = { .sigev_notify = SIGEV_THREAD, .sigev_value.sival_int = 5,
 					      .sigev_notify_function = on_timer };
 		struct sigevent to_thread = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
-		struct itimerspec often = { { 0, 20000000 }, { 0, 20000000 } };
+		struct itimerspec often = { { 0, 5000000 }, { 0, 5000000 } };
 		timer_t one, two;
 		pthread_t thread;
 

@@ -13,7 +13,7 @@ use clap::Parser;
 use cluster::{
     demo::{self, Outcome, Size},
     openmosix::Joined,
-    Cluster, Root,
+    Cluster, NodeId, Root,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -64,7 +64,7 @@ fn run(size: Size) -> Result<bool> {
         match result {
             Ok(outcome) => {
                 good &= outcome.equal;
-                rows.push(row(&case.title, &outcome));
+                rows.push(row(&case.title, &outcome, home.id()));
             }
             Err(error) => {
                 good = false;
@@ -78,7 +78,7 @@ fn run(size: Size) -> Result<bool> {
         Ok(crowd) => {
             for outcome in &crowd.outcomes {
                 good &= outcome.equal;
-                rows.push(row("one of the crowd", outcome));
+                rows.push(row("one of the crowd", outcome, home.id()));
             }
         }
         Err(error) => {
@@ -102,12 +102,12 @@ fn run(size: Size) -> Result<bool> {
     Ok(good)
 }
 
-fn row(title: &str, outcome: &Outcome) -> [String; 7] {
+fn row(title: &str, outcome: &Outcome, home: NodeId) -> [String; 7] {
     let moves = &outcome.moves;
     [
         title.to_string(),
         outcome.pid.to_string(),
-        demo::route(moves),
+        demo::route(moves, home),
         format!("{:.1} MB", moves.iter().map(|step| step.bytes).sum::<u64>() as f64 / 1e6),
         format!("{:.0} ms", moves.iter().map(|step| step.frozen_us).sum::<u64>() as f64 / 1e3),
         moves.iter().map(|step| step.calls).sum::<u64>().to_string(),
