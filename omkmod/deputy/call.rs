@@ -7,7 +7,7 @@ use crate::sys::errno::EPROTO;
 use crate::link::{bad, Frame};
 use crate::omcore::syscalls::{self, Class};
 use crate::omcore::wire::{self, Call, Kind, Reader, Reply};
-use crate::process::image::{is_restart, ERESTARTNOINTR, ERESTART_RESTARTBLOCK};
+use crate::process::image::{is_restart, ERESTARTNOHAND, ERESTARTNOINTR, ERESTART_RESTARTBLOCK};
 use crate::sys::task::{self, Regs, ORIG_AX};
 use crate::sys::{self, memory, Bytes};
 use core::sync::atomic::Ordering;
@@ -24,7 +24,8 @@ const MADV_FREE: u64 = 8;
 const NR_MLOCK: u32 = 149;
 const NR_MLOCK2: u32 = 325;
 const MLOCK_ONFAULT: u64 = 1;
-/// Positions of the first three arguments in [`Regs`].
+/// Positions of a call's arguments in [`Regs`].
+pub(super) const ARGUMENTS: [usize; 6] = [DI, SI, DX, 7, 9, 8];
 const DI: usize = 14;
 const SI: usize = 13;
 const DX: usize = 12;
@@ -50,12 +51,15 @@ impl Deputy {
         let (call, regs) = self.take_call(frame)?;
         let regs: Regs = regs;
         let nr = regs.get(ORIG_AX).copied().unwrap_or(u64::MAX) as u32;
-        let args = [regs.get(14), regs.get(13), regs.get(12), regs.get(7), regs.get(9), regs.get(8)]
-            .map(|r| r.copied().unwrap_or(0));
+        let args = ARGUMENTS.map(|register| regs.get(register).copied().unwrap_or(0));
+        // A call that was under way when the process left: it is what signals that came meanwhile interrupt.
+        let resumed = self.resumed.swap(0, Ordering::Relaxed);
 
         // Timers that what it has computed has set off: their handlers run before the call, as they would have at home.
         self.run_timers();
-        self.signals(false)?;
+        if resumed == 0 {
+            self.signals(false)?;
+        }
         let mut flags = 0;
         let ax = if call.signals_seen != self.signals_sent.load(Ordering::Relaxed) {
             // A signal is on its way to the guest: its handler runs before this call, as it would have at home.
@@ -63,7 +67,7 @@ impl Deputy {
         } else if self.wanted() {
             // Nothing would interrupt it any more: it is made at home.
             flags |= wire::reply_flag::COME_HOME;
-            ERESTARTNOINTR
+            if resumed == 0 { ERESTARTNOINTR } else { resumed }
         } else if let Some(ax) = self.filter(&regs, &mut flags)? {
             ax
         } else if call.judge != 0 {
@@ -292,7 +296,7 @@ impl Deputy {
                 task::restore_mask();
                 if self.wanted() {
                     *flags |= wire::reply_flag::COME_HOME;
-                    return Ok(ERESTARTNOINTR);
+                    return Ok(ERESTARTNOHAND);
                 }
                 continue;
             }

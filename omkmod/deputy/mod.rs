@@ -20,16 +20,18 @@ pub(crate) use reunion::Reunion;
 use crate::sys::errno::{ECONNRESET, EPROTO};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link};
+use crate::omcore::syscalls::{self, Class};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
 use crate::process::errand;
 use crate::process::group::Seat;
+use crate::process::image::{ERESTARTNOHAND, ERESTARTSYS, ERESTART_RESTARTBLOCK};
 use crate::process::journey::{self, comm_text, Next};
 use crate::process::records::Move;
 use crate::process::request::{Refusal, Request, Target};
-use crate::sys::task::{self, Role, Task, TaskCell};
+use crate::sys::task::{self, Role, Task, TaskCell, AX, ORIG_AX};
 use crate::sys::{self, memory, Bytes, Signal};
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -50,6 +52,9 @@ pub(crate) struct Deputy {
     errand: AtomicBool,
     /// The other half exists. A newborn's link is closed before that when there is none.
     complete: AtomicBool,
+    /// Result of the call that was under way when the process left, and that its guest makes again at once; 0: there is none.
+    /// What would have interrupted that call waits for it.
+    resumed: AtomicI64,
 }
 
 /// Buffers that are used again and again.
@@ -104,6 +109,7 @@ impl Deputy {
                 broken: AtomicBool::new(false),
                 errand: AtomicBool::new(false),
                 complete: AtomicBool::new(true),
+                resumed: AtomicI64::new(call_under_way()),
             },
             GFP_KERNEL,
         )?)
@@ -142,9 +148,16 @@ impl Deputy {
     }
 
     /// Lets the guest run. Signals that are pending come first: their handlers run before the program goes on, as they would
-    /// have here. May never return.
+    /// have here. From then on the mask of a call that it will make again (sigsuspend) is not in force: a signal that came
+    /// now by that mask would be handled before the call, which would wait for it in vain. May never return.
     fn let_go(&self) {
-        let gone = self.signals(false).and_then(|()| self.say(Kind::Go, &[&self.due().to_le_bytes()]));
+        let told = self.signals(false);
+        task::restore_mask();
+        if self.signals_sent.load(Ordering::Relaxed) != 0 {
+            // That call is over, or begins anew after the handler.
+            self.resumed.store(0, Ordering::Relaxed);
+        }
+        let gone = told.and_then(|()| self.say(Kind::Go, &[&self.due().to_le_bytes()]));
         if gone.is_err() {
             pr_warn!("pid {}: link to node {} lost at departure\n", self.away.pid, self.away.node);
         }
@@ -206,6 +219,12 @@ impl Deputy {
                 if !self.away.wanted() {
                     self.away.recall();
                 }
+                if let Err(e) = self.link.with(|l| l.await_input()).and_then(|r| r) {
+                    return End::Lost(e);
+                }
+                continue;
+            }
+            if task::signal_pending() && self.resumed.load(Ordering::Relaxed) != 0 && !task::dying() {
                 if let Err(e) = self.link.with(|l| l.await_input()).and_then(|r| r) {
                     return End::Lost(e);
                 }
@@ -492,6 +511,22 @@ impl Deputy {
     fn account_state(&self, s: &State) {
         self.account(s.utime, s.stime);
     }
+}
+
+/// Of the current task, whose call was interrupted so that it can leave: the result that says so, if home is where the call will
+/// be made again.
+fn call_under_way() -> i64 {
+    let regs = task::regs();
+    let of = |register: usize| regs.get(register).copied().unwrap_or(0);
+    let (nr, ax) = (of(ORIG_AX), of(AX) as i64);
+    let Ok(nr) = u32::try_from(nr) else { return 0 };
+    // The one that is missing here begins anew after every handler.
+    if !matches!(ax, ERESTARTSYS | ERESTARTNOHAND | ERESTART_RESTARTBLOCK) {
+        return 0;
+    }
+    let args = call::ARGUMENTS.map(of);
+    let forwarded = ax == ERESTART_RESTARTBLOCK || syscalls::refine(nr, args) == Class::Forwarded;
+    if forwarded { ax } else { 0 }
 }
 
 /// Pages of a frame go into the window.

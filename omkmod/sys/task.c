@@ -25,6 +25,7 @@
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
 #include <linux/nsproxy.h>
+#include <linux/pagemap.h>
 #include <linux/elf.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -67,16 +68,25 @@ bool om_not_last(struct callback_head *head)
 
 /*
  * At the end of everything that may have changed this task's registers: a call whose result asks for a restart is decided
- * on the way out, by the kernel's own logic, which only looks when it believes that a signal is pending.
+ * on the way out, by the kernel's own logic, which only looks when it believes that a signal is pending. A signal that
+ * comes after the decision to make it again is handled before the call, which then waits for another one. So what takes
+ * time is done before: the program's next instruction is there, and whoever has been kept waiting for the processor has
+ * run. (For a guest its deputy keeps signals back.)
  */
 void om_restart_check(void)
 {
 	struct pt_regs *regs = current_pt_regs();
+	int kind;
 
-	if (current->flags & PF_EXITING)
+	if (current->flags & PF_EXITING || (long)regs->orig_ax < 0 || (long)regs->ax > -ERESTARTSYS ||
+	    (long)regs->ax < -ERESTART_RESTARTBLOCK)
 		return;
-	if ((long)regs->orig_ax >= 0 && (long)regs->ax <= -ERESTARTSYS && (long)regs->ax >= -ERESTART_RESTARTBLOCK)
-		set_thread_flag(TIF_SIGPENDING);
+	kind = om_role_kind(current, NULL);
+	if (kind != OM_DEPUTY && kind != OM_GUEST) {
+		fault_in_readable((const char __user *)regs->ip - OM_SYSCALL_LEN, OM_SYSCALL_LEN);
+		cond_resched();
+	}
+	set_thread_flag(TIF_SIGPENDING);
 }
 
 /* On the way out of a call that has succeeded: it has failed after all. */
@@ -97,7 +107,7 @@ static bool never_restarted(unsigned long nr)
 
 bool om_never_restarted(unsigned int nr) { return never_restarted(nr); }
 
-/* Was one interrupted by our work alone? Then it is made again, wherever the process is next. */
+/* Was one interrupted by our work alone? Then it is made again, wherever the process is next, if no handler comes first. */
 static void undo_interruption(void)
 {
 	struct pt_regs *regs = current_pt_regs();
@@ -111,7 +121,7 @@ static void undo_interruption(void)
 	sigandnsets(&pending, &pending, &current->blocked);
 	spin_unlock_irq(&current->sighand->siglock);
 	if (sigisemptyset(&pending))
-		regs->ax = -ERESTARTNOINTR;
+		regs->ax = -ERESTARTNOHAND;
 }
 
 static void run_work(struct callback_head *head)

@@ -8,8 +8,10 @@
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
+use similar::TextDiff;
 
 use crate::{
+    protocol::Status,
     scenario::{shared, Scenario},
     Cluster,
 };
@@ -58,9 +60,15 @@ fn compare(cluster: &Cluster, script: &str) -> Result<()> {
     let at_home = run(cluster, Way::AtHome)?;
     for way in [Way::StartedAway, Way::ToAndFro] {
         let found = run(cluster, way)?;
-        ensure!(found == at_home, "at home:\n{at_home}\n{way:?}:\n{found}");
+        ensure!(found == at_home, "{}", difference(&at_home, &found, way));
     }
     Ok(())
+}
+
+/// The lines in which the two differ, with their neighbours.
+fn difference(at_home: &str, found: &str, way: Way) -> String {
+    let diff = TextDiff::from_lines(at_home, found);
+    diff.unified_diff().context_radius(2).header("AtHome", &format!("{way:?}")).to_string()
 }
 
 /// What the script prints, and how it ends.
@@ -75,6 +83,7 @@ fn run(cluster: &Cluster, way: Way) -> Result<String> {
     );
     let run = home.shell(&command).cwd("/tmp/work").env("LC_ALL", "C").time_limit(LIFE);
     let output = run.run().with_context(|| format!("{way:?}"))?;
+    ensure!(output.status != Status::TimedOut, "{way:?}: timed out; so far it said:\n{}", output.text());
     let node = home.read("/tmp/where")?.trim().to_string();
     let report = home.read("/tmp/report")?;
     match way {

@@ -28,6 +28,7 @@ pub fn all() -> Vec<Scenario> {
         shared("signals/exit-status", exit_status),
         shared("signals/ctrl-c", ctrl_c),
         shared("signals/sleeping-call", sleeping_call),
+        shared("signals/during-a-move", during_a_move),
     ]
 }
 
@@ -226,5 +227,18 @@ fn sleeping_call(cluster: &Cluster) -> Result<()> {
     cat.close_input()?;
     let output = cat.wait()?.expect_success()?;
     ensure!(output.text() == "bytes", "{output}");
+    Ok(())
+}
+
+/// A signal that comes while a process is on its way ends the call that the process was in.
+fn during_a_move(cluster: &Cluster) -> Result<()> {
+    let run = |words: &str| {
+        let command = format!("exec /programs/suspends 2 {words}");
+        passed(cluster.node(1).shell(&command).time_limit(Duration::from_secs(120)).run()?).context(words.to_string())
+    };
+    run("150")?;
+    for call in ["pause", "read", "poll", "epoll_wait", "nanosleep"] {
+        run(&format!("20 {call}"))?;
+    }
     Ok(())
 }

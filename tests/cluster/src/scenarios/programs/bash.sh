@@ -19,7 +19,8 @@ while [ "$(cut -d' ' -f3 /proc/$!/stat)" != T ]; do sleep 0.05; done
 jobs
 kill -CONT %1
 kill %1
-wait %1
+# Not %1: when it has ended before this, there is no such job any more.
+wait $!
 echo "status $?"
 
 coproc cat
