@@ -8,7 +8,7 @@
 /// First four bytes of every frame: "OMX1".
 pub const MAGIC: u32 = 0x3158_4d4f;
 /// Version of the protocol; both ends must agree.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 /// Bytes of a frame header.
 pub const HEADER_LEN: usize = 32;
 /// Bytes of a page, the unit in which memory travels.
@@ -465,6 +465,8 @@ record! {
         signals_seen,
         /// The monotonic clock as the process saw it last, ns.
         monotonic,
+        /// By the same clock, when the futex wait ends that was interrupted; 0: there is none that ends by itself.
+        wait_until,
         /// 1: home has a filter for its calls (seccomp), and is asked about those made at the guest too.
         filtered,
         /// How many signals follow.

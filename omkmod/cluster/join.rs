@@ -189,9 +189,12 @@ impl Cluster {
     fn bring_all(&self, why: &mut Text<'_>) -> Result<(), Refused> {
         let mut asked = KVec::new();
         for d in self.all_away()?.iter() {
-            let r = Request::new(Target::Home)?;
-            if let Err(refusal) = d.post(r.clone()) {
-                r.finish(Err(refusal));
+            let same = d.asked(Target::Home);
+            let r = same.clone().map_or_else(|| Request::new(Target::Home), Ok)?;
+            if same.is_none() {
+                if let Err(refusal) = d.post(r.clone()) {
+                    r.finish(Err(refusal));
+                }
             }
             asked.push((d.pid, r), GFP_KERNEL)?;
         }

@@ -184,6 +184,11 @@ impl Away {
         }
     }
 
+    /// What it has been asked already, if that is the same.
+    pub(crate) fn asked(&self, target: Target) -> Option<Arc<Request>> {
+        self.inner.lock().request.clone().filter(|r| r.target == target)
+    }
+
     /// From any task: asks the process to go elsewhere.
     pub(crate) fn post(&self, request: Arc<Request>) -> core::result::Result<(), Refusal> {
         if request.target == Target::Node(self.node) {

@@ -52,7 +52,7 @@ impl Deputy {
         let regs: Regs = regs;
         let nr = regs.get(ORIG_AX).copied().unwrap_or(u64::MAX) as u32;
         let args = ARGUMENTS.map(|register| regs.get(register).copied().unwrap_or(0));
-        // A call that was under way when the process left: it is what signals that came meanwhile interrupt.
+        // A call that was under way before: it is what signals that came meanwhile interrupt.
         let resumed = self.resumed.swap(0, Ordering::Relaxed);
 
         // Timers that what it has computed has set off: their handlers run before the call, as they would have at home.
@@ -61,8 +61,10 @@ impl Deputy {
             self.signals(false)?;
         }
         let mut flags = 0;
-        let ax = if call.signals_seen != self.signals_sent.load(Ordering::Relaxed) {
-            // A signal is on its way to the guest: its handler runs before this call, as it would have at home.
+        // A signal is on its way to the guest: its handler runs before this call, as it would have at home.
+        let put_off = call.signals_seen != self.signals_sent.load(Ordering::Relaxed);
+        self.count_put_off(call.blocked, put_off);
+        let ax = if put_off {
             ERESTARTNOINTR
         } else if self.wanted() {
             // Nothing would interrupt it any more: it is made at home.

@@ -143,6 +143,7 @@ impl Deputy {
         }
         self.account_state(&t.state);
         self.wait_for_clock(t.state.monotonic);
+        Thread::go_on_waiting(&t.state);
         // Signals whose handlers have not begun, and those that crossed with the process on the way.
         self.confirm_signals(t.state.signals_seen);
         t.signals.iter().for_each(|s| task::rearm(s, &t.sigactions));

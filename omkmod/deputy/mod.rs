@@ -17,14 +17,14 @@ mod reunion;
 pub(crate) use away::Away;
 pub(crate) use reunion::Reunion;
 
-use crate::sys::errno::{ECONNRESET, EPROTO};
+use crate::sys::errno::{ECONNRESET, EPROTO, ETIMEDOUT};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::syscalls::{self, Class};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
 use crate::process::errand;
 use crate::process::group::Seat;
-use crate::process::image::{ERESTARTNOHAND, ERESTARTSYS, ERESTART_RESTARTBLOCK};
+use crate::process::image::{ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK};
 use crate::process::journey::{self, comm_text, Next};
 use crate::process::records::Move;
 use crate::process::request::{Refusal, Request, Target};
@@ -52,9 +52,11 @@ pub(crate) struct Deputy {
     errand: AtomicBool,
     /// The other half exists. A newborn's link is closed before that when there is none.
     complete: AtomicBool,
-    /// Result of the call that was under way when the process left, and that its guest makes again at once; 0: there is none.
-    /// What would have interrupted that call waits for it.
+    /// The guest is about to make a call again that was under way, with this result so far; 0: it is not. Signals wait for that
+    /// call, which they will interrupt.
     resumed: AtomicI64,
+    /// How often in a row a call was not made because a signal came first, and the signals that the program blocks there.
+    put_off: (AtomicU64, AtomicU64),
 }
 
 /// Buffers that are used again and again.
@@ -72,6 +74,13 @@ const TICK_NS: u64 = 4_000_000;
 
 /// Most periods of a timer that are caught up with at once.
 const MAX_CATCH_UP: u32 = 256;
+
+/// Longest wait for a call that the guest is about to make again. Only one that does something else needs as long.
+const AGAIN_MS: u32 = 5_000;
+
+/// So often in a row handlers run before a call that was made before them. Then it is the call's turn: a timer that fires more
+/// often than the network goes to and fro would leave the program no time.
+const MAX_PUT_OFF: u64 = 2;
 
 /// Most signals under way to a guest.
 const MAX_UNSEEN: usize = 4096;
@@ -110,6 +119,7 @@ impl Deputy {
                 errand: AtomicBool::new(false),
                 complete: AtomicBool::new(true),
                 resumed: AtomicI64::new(call_under_way()),
+                put_off: (AtomicU64::new(0), AtomicU64::new(0)),
             },
             GFP_KERNEL,
         )?)
@@ -225,8 +235,10 @@ impl Deputy {
                 continue;
             }
             if task::signal_pending() && self.resumed.load(Ordering::Relaxed) != 0 && !task::dying() {
-                if let Err(e) = self.link.with(|l| l.await_input()).and_then(|r| r) {
-                    return End::Lost(e);
+                match self.link.with(|l| l.await_input_within(AGAIN_MS)).and_then(|r| r) {
+                    Ok(()) => {}
+                    Err(e) if e == ETIMEDOUT => self.resumed.store(0, Ordering::Relaxed),
+                    Err(e) => return End::Lost(e),
                 }
                 continue;
             }
@@ -276,8 +288,11 @@ impl Deputy {
                     Ok::<_, Error>((r.u64().map_err(bad)?, r.u64().map_err(bad)?, r.u64().map_err(bad)?))
                 })??;
                 self.take_mask(mask, seen);
+                self.handler_returned(mask);
                 if waits != 0 {
-                    self.signals(false)?;
+                    if self.resumed.load(Ordering::Relaxed) == 0 {
+                        self.signals(false)?;
+                    }
                     self.say(Kind::Masked, &[])?;
                 }
                 Ok(None)
@@ -490,6 +505,24 @@ impl Deputy {
         task::set_blocked(blocked | deferred.unwrap_or(0));
     }
 
+    /// A call is put off, or made. One of a handler, which blocks other signals, says nothing about the call before it.
+    fn count_put_off(&self, blocked: u64, put_off: bool) {
+        if put_off {
+            self.put_off.0.fetch_add(1, Ordering::Relaxed);
+            self.put_off.1.store(blocked, Ordering::Relaxed);
+        } else if self.put_off.1.load(Ordering::Relaxed) == blocked {
+            self.put_off.0.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// A handler has returned. If the program is back where its call was put off, it makes that now.
+    fn handler_returned(&self, blocked: u64) {
+        let (times, there) = (self.put_off.0.load(Ordering::Relaxed), self.put_off.1.load(Ordering::Relaxed));
+        if times >= MAX_PUT_OFF && there == blocked {
+            self.resumed.store(ERESTARTNOINTR, Ordering::Relaxed);
+        }
+    }
+
     fn account(&self, utime: u64, stime: u64) {
         let u = utime.saturating_sub(self.cpu.0.swap(utime, Ordering::Relaxed));
         let s = stime.saturating_sub(self.cpu.1.swap(stime, Ordering::Relaxed));
@@ -525,7 +558,10 @@ fn call_under_way() -> i64 {
         return 0;
     }
     let args = call::ARGUMENTS.map(of);
-    let forwarded = ax == ERESTART_RESTARTBLOCK || syscalls::refine(nr, args) == Class::Forwarded;
+    let forwarded = match ax {
+        ERESTART_RESTARTBLOCK => task::wait_until().is_none(),
+        _ => syscalls::refine(nr, args) == Class::Forwarded,
+    };
     if forwarded { ax } else { 0 }
 }
 

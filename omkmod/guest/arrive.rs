@@ -232,9 +232,10 @@ fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result
     }
     guest.say(Kind::Ready, &[])?;
     guest.await_go()?;
-    guest.restart_at_home.store(true, Ordering::Relaxed);
+    guest.restart_at_home.store(thread.state.wait_until == 0, Ordering::Relaxed);
     task::dispatch(true);
     guest.listen(true);
+    Thread::go_on_waiting(&thread.state);
     Ok(())
 }
 
@@ -290,9 +291,10 @@ impl NewThread {
         }
         guest.say(Kind::Ready, &[])?;
         guest.await_go()?;
-        guest.restart_at_home.store(true, Ordering::Relaxed);
+        guest.restart_at_home.store(thread.state.wait_until == 0, Ordering::Relaxed);
         task::dispatch(true);
         guest.listen(true);
+        Thread::go_on_waiting(&thread.state);
         Ok(())
     }
 }

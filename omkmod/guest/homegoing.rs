@@ -5,16 +5,12 @@ use super::Guest;
 use crate::sys::errno::EPROTO;
 use crate::link::FOREVER;
 use crate::omcore::wire::Kind;
-use crate::process::image::{self, is_restart, Thread, ERESTARTNOINTR, ERESTART_RESTARTBLOCK};
+use crate::process::image::{self, is_restart, Thread, ERESTART_RESTARTBLOCK};
 use crate::sys::task::{AX, ORIG_AX};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 
-const NR_FUTEX: u64 = 202;
-const FUTEX_COMMAND: u64 = 0x7f;
-const FUTEX_WAIT_BITSET: u64 = 9;
-/// Position of the second argument in the registers.
-const SI: usize = 13;
+const EINTR_CODE: i64 = -4;
 
 impl Guest {
     /// At the user-mode boundary. True: home has it. False: home could not take it, the guest goes on.
@@ -61,24 +57,18 @@ impl Guest {
         }
     }
 
-    /// A call of this kernel that was interrupted with a restart block cannot be continued at home: it is a futex wait, whose
-    /// callers take EINTR as a spurious wake-up. One that home was running is continued there.
+    /// A call of this kernel that was interrupted with a restart block cannot be continued at home, but for a futex wait; nor is
+    /// there another one. One that home was running is continued there.
     fn fix_restart(&self, t: &mut Thread) {
-        let ax = t.regs.get(AX).copied().unwrap_or(0) as i64;
-        let in_call = t.regs.get(ORIG_AX).is_some_and(|o| *o as i64 >= 0);
-        if in_call && ax == ERESTART_RESTARTBLOCK && !self.restart_at_home.load(Ordering::Relaxed) {
-            // Until a point in time: the call itself says it all, and is simply made again.
-            let again = t.regs.get(SI).is_some_and(|op| *op & FUTEX_COMMAND == FUTEX_WAIT_BITSET)
-                && t.regs.get(ORIG_AX) == Some(&NR_FUTEX);
-            if let Some(slot) = t.regs.get_mut(AX) {
-                *slot = if again { ERESTARTNOINTR } else { -4 } as u64;
+        let register = |t: &Thread, which: usize| t.regs.get(which).copied().unwrap_or(0) as i64;
+        if !self.restart_at_home.load(Ordering::Relaxed) {
+            t.keep_wait();
+            if register(t, AX) == ERESTART_RESTARTBLOCK && t.state.wait_until == 0 {
+                t.set_register(AX, EINTR_CODE as u64);
             }
         }
-        let ax = t.regs.get(AX).copied().unwrap_or(0) as i64;
-        if !(in_call && is_restart(ax)) {
-            if let Some(slot) = t.regs.get_mut(ORIG_AX) {
-                *slot = u64::MAX;
-            }
+        if !(register(t, ORIG_AX) >= 0 && is_restart(register(t, AX))) {
+            t.set_register(ORIG_AX, u64::MAX);
         }
     }
 }

@@ -97,10 +97,15 @@ impl Link {
 
     /// Waits until there is something to be read, however long it takes. Only death interrupts.
     pub(crate) fn await_input(&self) -> Result {
+        self.await_input_within(FOREVER)
+    }
+
+    /// The same, for so long.
+    pub(crate) fn await_input_within(&self, ms: u32) -> Result {
         if self.readable() {
             return Ok(());
         }
-        self.sock.wait(false, FOREVER)
+        self.sock.wait(false, ms)
     }
 
     fn push(&self, mut data: &[u8], more: bool) -> Result {

@@ -5,7 +5,7 @@ use crate::sys::errno::EPROTO;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::wire::{self, Kind, Reader, State, Vma, Writer};
 use crate::sys::memory::{self, Pages, Witness};
-use crate::sys::task::{self, Regs, SIGACTION_WORDS};
+use crate::sys::task::{self, Regs, AX, ORIG_AX, SIGACTION_WORDS};
 use crate::sys::{self, Signal};
 use kernel::prelude::*;
 
@@ -14,6 +14,13 @@ pub(crate) const ERESTARTSYS: i64 = -512;
 pub(crate) const ERESTARTNOINTR: i64 = -513;
 pub(crate) const ERESTARTNOHAND: i64 = -514;
 pub(crate) const ERESTART_RESTARTBLOCK: i64 = -516;
+
+const NR_FUTEX: u64 = 202;
+const NR_RESTART_SYSCALL: u64 = 219;
+const FUTEX_COMMAND: u64 = 0x7f;
+const FUTEX_WAIT_BITSET: u64 = 9;
+/// Position of the second argument in the registers.
+const SI: usize = 13;
 
 /// A restart code?
 pub(crate) fn is_restart(ax: i64) -> bool {
@@ -58,6 +65,36 @@ impl Thread {
         Ok(t)
     }
 
+    /// The call that was interrupted is this kernel's. If it is a futex wait for some time, another kernel is to go on with it: one
+    /// until a point in time is simply made again, for others it must know what time is left.
+    pub(crate) fn keep_wait(&mut self) {
+        let Some(until) = task::wait_until() else { return };
+        let [ax, op, call] = [AX, SI, ORIG_AX].map(|register| self.regs.get(register).copied());
+        if ax != Some(ERESTART_RESTARTBLOCK as u64) || !matches!(call, Some(NR_FUTEX | NR_RESTART_SYSCALL)) {
+            return;
+        }
+        let absolute = op.is_some_and(|op| op & FUTEX_COMMAND == FUTEX_WAIT_BITSET);
+        if absolute {
+            self.set_register(AX, ERESTARTNOHAND as u64);
+        } else {
+            self.state.wait_until = until;
+        }
+        self.set_register(ORIG_AX, NR_FUTEX);
+    }
+
+    /// The same at the other end, when memory and registers are in place.
+    pub(crate) fn go_on_waiting(state: &State) {
+        if state.wait_until != 0 {
+            task::resume_wait(state.wait_until);
+        }
+    }
+
+    pub(crate) fn set_register(&mut self, register: usize, value: u64) {
+        if let Some(slot) = self.regs.get_mut(register) {
+            *slot = value;
+        }
+    }
+
     /// Puts signals that were taken along back where they came from.
     pub(crate) fn requeue(&self) {
         for s in self.signals.iter() {
@@ -67,7 +104,7 @@ impl Thread {
 
     /// Sends it.
     pub(crate) fn send(&self, link: &mut Link) -> Result {
-        let fixed = 8 * (22 + wire::NREGS + SIGACTION_WORDS);
+        let fixed = core::mem::size_of::<State>() + 8 * (wire::NREGS + SIGACTION_WORDS);
         let mut body = KVec::from_elem(0u8, fixed + self.signals.len() * (8 + wire::SIGINFO_LEN), GFP_KERNEL)?;
         let mut w = Writer::new(&mut body);
         self.state.put(&mut w);

@@ -78,6 +78,9 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
                 drop(link::connect(c, to).map_err(|e| unreachable(to, e))?);
             }
         }
+        if let Some(same) = away.asked(target) {
+            return Ok(same);
+        }
         match away.post(request.clone()) {
             Ok(()) => return Ok(request),
             // It comes home just now, or has become another program: what it is then is asked.
@@ -408,7 +411,8 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat, cause: Cause) -> Outcom
     await_kind(&mut link, Kind::Accept, to)?;
 
     let begun = task::now_ns();
-    let thread = Thread::capture(0, false)?;
+    let mut thread = Thread::capture(0, false)?;
+    thread.keep_wait();
     let witness = memory::Witness::new()?;
     let sent = image::send_vmas(&mut link).and_then(|()| thread.send(&mut link)).and_then(|()| image::send_pages(&mut link, Some(&witness)));
     let pages = match sent {

@@ -254,7 +254,10 @@ fn board(away: Arc<Away>, cookie: [u64; 2]) -> Outcome<Arc<Deputy>> {
         .put(&mut w);
     w.len().map_err(bad)?;
     link.send(Kind::Join, &[&body]).map_err(|e| journey::lost(to, e))?;
-    Thread::capture(0, false)?.send(&mut link).map_err(|e| journey::lost(to, e))?;
+    let mut thread = Thread::capture(0, false)?;
+    thread.keep_wait();
+    thread.send(&mut link).map_err(|e| journey::lost(to, e))?;
+    drop(thread);
     journey::await_kind(&mut link, Kind::Ready, to)?;
     let deputy = Deputy::new(away, link)?;
     deputy.install()?;

@@ -151,6 +151,8 @@ extern "C" {
     pub(super) fn om_shares_mm() -> bool;
     pub(super) fn om_task_current() -> *mut Opaque;
     pub(super) fn om_restart_pending();
+    pub(super) fn om_wait_until() -> u64;
+    pub(super) fn om_wait_resume(until: u64);
     pub(super) fn om_state_get(s: *mut wire::State);
     pub(super) fn om_state_set(s: *const wire::State) -> c_int;
     pub(super) fn om_park();

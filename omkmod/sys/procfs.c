@@ -107,6 +107,9 @@ static ssize_t om_write(struct file *file, const char __user *buf, size_t len, l
 	*pos = 0;
 	mutex_unlock(&o->lock);
 	kvfree(data);
+	/* Who waits for others may be moved meanwhile: without a handler the order is given again, which changes nothing. */
+	if (ret == -EINTR)
+		ret = -ERESTARTNOHAND;
 	return ret ? ret : len;
 }
 

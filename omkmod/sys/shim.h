@@ -23,6 +23,7 @@ struct om_work;
 /* symbols.c: functions found by name, called through static calls only. */
 int om_symbols_init(char *missing, size_t len);
 unsigned long om_symbol(const char *name);
+unsigned long om_futex_wait_restart(void);
 long om_x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 int om_secure_computing(void);
 void om_task_work_run(void);

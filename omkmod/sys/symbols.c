@@ -42,6 +42,11 @@ unsigned long om_symbol(const char *name)
 	return static_call(om_sc_kallsyms_lookup_name)(name);
 }
 
+/* What continues a futex wait: never called, only recognized. 0: this kernel calls it otherwise. */
+static unsigned long futex_wait_restart __ro_after_init;
+
+unsigned long om_futex_wait_restart(void) { return futex_wait_restart; }
+
 #define FIND(key, name)							\
 	do {								\
 		unsigned long at = om_symbol(name);			\
@@ -65,6 +70,7 @@ int om_symbols_init(char *missing, size_t len)
 	static_call_update(om_sc_kallsyms_lookup_name, (void *)kp.addr);
 	unregister_kprobe(&kp);
 
+	futex_wait_restart = om_symbol("futex_wait_restart");
 	FIND(om_sc_x64_sys_call, "x64_sys_call");
 	FIND(om_sc_task_work_run, "task_work_run");
 	FIND(om_sc_get_signal, "get_signal");

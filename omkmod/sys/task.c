@@ -856,8 +856,51 @@ static s64 timens_shift(void)
 #endif
 }
 
+/*
+ * The present call is a futex wait for some time, and was interrupted: when it ends, by the process' monotonic clock. 0: it is
+ * not.
+ */
+u64 om_wait_until(void)
+{
+	const struct restart_block *block = &current->restart_block;
+	unsigned long futex_wait_restart = om_futex_wait_restart();
+
+	if (current_pt_regs()->ax != -ERESTART_RESTARTBLOCK || !futex_wait_restart ||
+	    (unsigned long)block->fn != futex_wait_restart)
+		return 0;
+	return block->futex.time + timens_shift();
+}
+
+/*
+ * Such a wait goes on here. It is made for the rest of the time while a signal seems to be pending, so that this kernel returns
+ * from it at once and remembers it as one of its own. The time stands below the stack meanwhile, where a signal's
+ * frame would. Other results, and EINTR if it cannot be made, are the call's.
+ */
+void om_wait_resume(u64 until)
+{
+	struct pt_regs *regs = current_pt_regs();
+	struct __kernel_timespec rest, before;
+	struct timespec64 left;
+	void __user *place = (void __user *)((regs->sp - 128 - sizeof(rest)) & ~15ul);
+	u64 now = ktime_get_ns() + timens_shift();
+
+	if (regs->ax != -ERESTART_RESTARTBLOCK || regs->orig_ax != __NR_futex || (regs->si & FUTEX_CMD_MASK) != FUTEX_WAIT)
+		return;
+	left = ns_to_timespec64(until > now ? min_t(u64, until - now, S64_MAX) : 0);
+	rest.tv_sec = left.tv_sec;
+	rest.tv_nsec = left.tv_nsec;
+	regs->ax = -EINTR;
+	if (copy_from_user(&before, place, sizeof(before)) || copy_to_user(place, &rest, sizeof(rest)))
+		return;
+	set_thread_flag(TIF_SIGPENDING);
+	regs->ax = om_syscall(__NR_futex, regs->di, regs->si, regs->dx, (u64)place, 0, 0);
+	if (copy_to_user(place, &before, sizeof(before)))
+		regs->ax = -EFAULT;
+}
+
 void om_state_get(struct om_state *s)
 {
+	s->wait_until = 0;
 	preempt_disable();
 	rdmsrl(MSR_FS_BASE, s->fsbase);
 	rdmsrl(MSR_KERNEL_GS_BASE, s->gsbase);

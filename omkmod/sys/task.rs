@@ -548,6 +548,18 @@ pub(crate) fn state() -> State {
     s
 }
 
+/// When the futex wait ends that the present call is, was interrupted, and ends by itself; ns of the process' monotonic clock.
+pub(crate) fn wait_until() -> Option<u64> {
+    // SAFETY: no preconditions.
+    Some(unsafe { ffi::om_wait_until() }).filter(|until| *until != 0)
+}
+
+/// Goes on with a futex wait that was interrupted elsewhere, or says in the registers how it has ended. The process is whole.
+pub(crate) fn resume_wait(until: u64) {
+    // SAFETY: process context; the call is the program's own, with arguments that are checked as in any call.
+    unsafe { ffi::om_wait_resume(until) };
+}
+
 /// Sets it.
 pub(crate) fn set_state(s: &State) -> Result {
     // SAFETY: `s` has the layout of `struct om_state`; values are checked.

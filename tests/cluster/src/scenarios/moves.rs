@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
+use nix::sys::signal::Signal;
 
 use crate::{
     openmosix::{stations, to, Destination, HOME},
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Scenario> {
         shared("moves/untouched-memory-stays-home", untouched_memory_stays_home),
         shared("moves/to-where-it-is", to_where_it_is),
         shared("moves/of-its-own", of_its_own),
+        shared("moves/who-waits", who_waits),
         shared("moves/proc-files", proc_files),
         shared("moves/visible-at-home", visible_at_home),
         shared("moves/mosrun", mosrun),
@@ -176,6 +178,33 @@ fn to_where_it_is(cluster: &Cluster) -> Result<()> {
     }
     ensure!(home.where_is(program.pid())? == 0, "not at home");
     program.finish()
+}
+
+/// Somebody who waits for another process to come home is moved meanwhile, and goes on waiting.
+fn who_waits(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let awaited = Program::start(home, "memsum -m 1")?;
+    home.migrate(awaited.pid(), to(2))?;
+    // It does not come before it is continued.
+    awaited.process().signal(Signal::SIGSTOP)?;
+    let waiting = home.shell(&format!("echo home > /proc/hpc/pids/{}/goto && echo fine", awaited.pid())).spawn()?;
+    let writes = || {
+        home.wait_until("it waits in its write", Duration::from_secs(20), || {
+            Ok(home.read(&format!("/proc/{}/syscall", waiting.pid()))?.starts_with("1 "))
+        })
+    };
+    for (destination, expected) in [(to(2), 2), (to(3), 3), (HOME, 0)] {
+        writes()?;
+        home.migrate(waiting.pid(), destination)?;
+        ensure!(home.where_is(waiting.pid())? == expected, "it did not go to {destination}");
+    }
+    writes()?;
+    ensure!(home.where_is(awaited.pid())? == 2, "it was not waited for");
+    awaited.process().signal(Signal::SIGCONT)?;
+    let output = waiting.wait()?.expect_success()?;
+    ensure!(output.text() == "fine", "{output}");
+    ensure!(home.where_is(awaited.pid())? == 0, "it is not home");
+    awaited.finish()
 }
 
 /// A process sends itself away: the write says how that went, as to anybody else.

@@ -12,7 +12,7 @@ use crate::{
     program::passed,
     protocol::Status,
     scenario::{shared, Scenario},
-    Cluster, Program,
+    Cluster, Faults, Program,
 };
 
 pub fn all() -> Vec<Scenario> {
@@ -29,6 +29,7 @@ pub fn all() -> Vec<Scenario> {
         shared("signals/ctrl-c", ctrl_c),
         shared("signals/sleeping-call", sleeping_call),
         shared("signals/during-a-move", during_a_move),
+        shared("signals/faster-than-the-network", faster_than_the_network),
     ]
 }
 
@@ -241,4 +242,20 @@ fn during_a_move(cluster: &Cluster) -> Result<()> {
         run(&format!("20 {call}"))?;
     }
     Ok(())
+}
+
+/// A timer that fires more often than the network goes to and fro leaves a program that is away time to go on.
+fn faster_than_the_network(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    cluster.network().set_both(1, 2, Faults::delay(Duration::from_millis(20)));
+    let run = || {
+        for feature in ["sa_restart", "interrupted_read"] {
+            let command = format!("omctl mosrun 2 /programs/features/{feature} -r 1 </dev/null");
+            passed(home.shell(&command).time_limit(Duration::from_secs(60)).run()?).context(feature)?;
+        }
+        Ok(())
+    };
+    let result = run();
+    cluster.network().set_both(1, 2, Faults::default());
+    result
 }
