@@ -67,6 +67,7 @@ pub fn render() -> String {
 fn meaning(class: Class) -> &'static str {
     match class {
         Class::Local => "The guest's kernel alone, at native speed.",
+        Class::Clock => "The guest's kernel alone, with the difference between its clock and home's.",
         Class::Cached => {
             "Small numbers of the process. `getpid` and `gettid`: the guest's node, at native speed, from what home sent \
              with the process. The others: the deputy, as if they were forwarded."

@@ -6,6 +6,8 @@
 
 #[path = "balance/mod.rs"]
 pub mod balance;
+#[path = "clocks.rs"]
+pub mod clocks;
 #[path = "map.rs"]
 pub mod map;
 #[path = "syscalls.rs"]

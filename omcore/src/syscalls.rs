@@ -25,6 +25,8 @@ use table::{FLOCK, GAP_END, GAP_START, IOVEC, TABLE, TERMIOS};
 pub enum Class {
     /// The guest's kernel alone.
     Local,
+    /// About clocks that are the guest's kernel's but for a difference to home's: that kernel alone, with the difference.
+    Clock,
     /// Small numbers of the process. `getpid` and `gettid` never change and are answered at the guest, from what home
     /// sent with the process. The deputy runs the others, as if they were forwarded: nobody tells the guest when they
     /// change.
@@ -54,8 +56,9 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order in which the documentation explains them.
-    pub const ALL: [Class; 11] = [
+    pub const ALL: [Class; 12] = [
         Class::Local,
+        Class::Clock,
         Class::Cached,
         Class::Forwarded,
         Class::Memory,
@@ -72,6 +75,7 @@ impl Class {
     pub const fn word(self) -> &'static str {
         match self {
             Class::Local => "local",
+            Class::Clock => "clock",
             Class::Cached => "cached",
             Class::Forwarded => "forwarded",
             Class::Memory => "memory",
@@ -262,7 +266,10 @@ pub fn refine(nr: u32, args: [u64; 6]) -> Class {
         }
         // 0xffffffff asks and changes nothing.
         PERSONALITY if a0 as u32 == u32::MAX => Class::Forwarded,
-        CLOCK_GETTIME | CLOCK_GETRES if keeps_time_alike(a0 as u32) => Class::Local,
+        CLOCK_GETTIME if shifted(a0 as u32) => Class::Clock,
+        CLOCK_GETTIME | CLOCK_GETRES if in_time_namespace(a0 as u32) || shifted(a0 as u32) => Class::Local,
+        // Until a time of day.
+        FUTEX if a1 as u32 & 0x7f == FUTEX_WAIT_BITSET && a1 & FUTEX_CLOCK_REALTIME != 0 && a3 != 0 => Class::Clock,
         // The kernel compares thread numbers in memory with its own, and those are home's.
         FUTEX if inherits_priority(a1 as u32) => Class::Home,
         MEMBARRIER if a0 as u32 & MEMBARRIER_REGISTERS != 0 => Class::Memory,
@@ -354,11 +361,15 @@ fn refine_prctl(option: u32) -> Class {
     }
 }
 
-/// Does the guest's node answer for this clock, as its vDSO does without a call? MONOTONIC, its coarse one and BOOTTIME show
-/// home's time, by the time namespace. REALTIME and its coarse one are the node's own; MONOTONIC_RAW is the node's, shifted
-/// as MONOTONIC is (docs/limits.md). For TAI, the alarm clocks, CPU clocks and devices home is asked.
-const fn keeps_time_alike(clock: u32) -> bool {
-    matches!(clock, 0 | 1 | 4..=7)
+/// MONOTONIC, its coarse one and BOOTTIME, which the guest's kernel shows as at home, by the time namespace. For the alarm
+/// clocks, CPU clocks and devices home is asked.
+const fn in_time_namespace(clock: u32) -> bool {
+    matches!(clock, 1 | 6 | 7)
+}
+
+/// REALTIME, MONOTONIC_RAW, REALTIME_COARSE, TAI: the time namespace shifts them for the vDSO only.
+const fn shifted(clock: u32) -> bool {
+    matches!(clock, 0 | 4 | 5 | 11)
 }
 
 /// LOCK_PI, UNLOCK_PI, TRYLOCK_PI, WAIT_REQUEUE_PI, CMP_REQUEUE_PI, LOCK_PI2?
@@ -376,6 +387,8 @@ const PTRACE: u32 = 101;
 const PERSONALITY: u32 = 135;
 const PRCTL: u32 = 157;
 const FUTEX: u32 = 202;
+const FUTEX_WAIT_BITSET: u32 = 9;
+const FUTEX_CLOCK_REALTIME: u64 = 256;
 const ARCH_PRCTL: u32 = 158;
 const CLOCK_GETTIME: u32 = 228;
 const CLOCK_GETRES: u32 = 229;

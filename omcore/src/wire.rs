@@ -8,7 +8,7 @@
 /// First four bytes of every frame: "OMX1".
 pub const MAGIC: u32 = 0x3158_4d4f;
 /// Version of the protocol; both ends must agree.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 /// Bytes of a frame header.
 pub const HEADER_LEN: usize = 32;
 /// Bytes of a page, the unit in which memory travels.
@@ -406,6 +406,18 @@ record! {
 }
 
 record! {
+    /// Body of [`Kind::Ping`]: the sender's clocks, ns. A number of echoes may follow.
+    Clocks {
+        /// Since the machine was started, without and with the time that it slept.
+        monotonic, boottime,
+        /// As its hardware counts.
+        raw,
+        /// Since 1970, with and without leap seconds left out.
+        realtime, tai,
+    }
+}
+
+record! {
     /// One mapping, element of [`Kind::Vmas`].
     Vma {
         /// First byte and first byte after.
@@ -465,7 +477,9 @@ record! {
         signals_seen,
         /// The monotonic clock as the process saw it last, ns.
         monotonic,
-        /// By the same clock, when the futex wait ends that was interrupted; 0: there is none that ends by itself.
+        /// The raw clock and the time of day likewise.
+        raw, realtime,
+        /// By the monotonic clock, when the futex wait ends that was interrupted; 0: there is none that ends by itself.
         wait_until,
         /// 1: home has a filter for its calls (seccomp), and is asked about those made at the guest too.
         filtered,

@@ -14,7 +14,7 @@ use crate::omcore::wire;
 use crate::process::request::{Refusal, Request};
 use crate::sys::census::Entry;
 use crate::sys::task::{self, Task};
-use crate::sys::{self, vessel};
+use crate::sys::{self, clocks};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -76,7 +76,7 @@ pub(super) struct Book {
 
 /// Milliseconds since boot.
 pub(super) fn boot_ms() -> u64 {
-    vessel::clocks().1 / 1_000_000
+    clocks::now().boottime / 1_000_000
 }
 
 impl Known {

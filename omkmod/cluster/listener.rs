@@ -4,9 +4,10 @@
 use crate::guest;
 use crate::link;
 use super::cradle::{self, Arrival};
-use crate::omcore::wire::{Join, Kind, Reader};
+use crate::omcore::clocks::Samples;
+use crate::omcore::wire::{Clocks, Join, Kind, Reader};
 use crate::sys::socket::Socket;
-use crate::sys::{thread, vessel};
+use crate::sys::{clocks, thread};
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::c_str;
 use kernel::prelude::*;
@@ -68,12 +69,14 @@ fn receive(sock: Socket, at_door: Place) {
     let Some(_inside) = Place::take(&INSIDE, MAX_INSIDE) else { return };
     drop(at_door);
     // A question, answered as often as it is asked, or a process that wants to come.
-    let mut clocks = Shift::default();
+    let mut samples = Samples::default();
     loop {
         match link.recv() {
             Ok(f) if f.kind == Kind::Ping => {
-                clocks.sample(link.body());
-                let echoes = Reader::new(link.body().get(16..).unwrap_or(&[])).u64().unwrap_or(0);
+                let mut r = Reader::new(link.body());
+                let Ok(there) = Clocks::take(&mut r) else { return };
+                samples.add(&there, &clocks::now());
+                let echoes = r.u64().unwrap_or(0);
                 if echoes > 0 {
                     let _ = link.echo(echoes.min(link::MAX_ECHOES));
                     return;
@@ -82,7 +85,7 @@ fn receive(sock: Socket, at_door: Place) {
                     return;
                 }
             }
-            Ok(f) if f.kind == Kind::Move => return guest::arrive::arrive(cluster, link, clocks),
+            Ok(f) if f.kind == Kind::Move => return guest::arrive::arrive(cluster, link, samples.best()),
             Ok(f) if f.kind == Kind::Join => {
                 let Ok(j) = Join::take(&mut Reader::new(link.body())) else { return };
                 return cradle::deliver(
@@ -93,34 +96,5 @@ fn receive(sock: Socket, at_door: Place) {
             }
             _ => return,
         }
-    }
-}
-
-/// How far the clocks of the other end are ahead of ours, in ns. Each message took some time to come, so every sample is
-/// too small, and the largest is the best: it is short of the truth by the fastest message's latency. Clocks set that way
-/// never run ahead of home's, and a sleep that home timed never seems too short.
-#[derive(Default)]
-pub(crate) struct Shift {
-    best: Option<(i64, i64)>,
-}
-
-impl Shift {
-    /// Takes the other end's monotonic and boot clock from the beginning of a body.
-    pub(crate) fn sample(&mut self, body: &[u8]) {
-        let mut r = Reader::new(body);
-        let (Ok(monotonic), Ok(boottime)) = (r.u64(), r.u64()) else { return };
-        // Nobody has been up for seventy years; a time namespace could not hold it either.
-        if monotonic >> 61 != 0 || boottime >> 61 != 0 {
-            return;
-        }
-        let (here_monotonic, here_boottime) = vessel::clocks();
-        let m = (monotonic as i64).wrapping_sub(here_monotonic as i64);
-        let b = (boottime as i64).wrapping_sub(here_boottime as i64);
-        self.best = Some(self.best.map_or((m, b), |(old_m, old_b)| (old_m.max(m), old_b.max(b))));
-    }
-
-    /// Monotonic and boot clock; 0 when nothing was said.
-    pub(crate) fn best(&self) -> (i64, i64) {
-        self.best.unwrap_or((0, 0))
     }
 }

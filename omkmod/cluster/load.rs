@@ -17,7 +17,7 @@ use crate::omcore::balance::node::Node;
 use crate::omcore::balance::thresholds::{self, State, Thresholds, Watch};
 use crate::proc_hpc::value::{Policy, Status};
 use crate::sys::socket::Socket;
-use crate::sys::{crypto, node, task, thread};
+use crate::sys::{clocks, crypto, node, task, thread};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::c_str;
 use kernel::prelude::*;
@@ -276,7 +276,7 @@ fn pump(c: &Cluster, voice: &Voice, m: &Membership) -> bool {
 
 pub(super) fn start(c: &Cluster, ip: u32) -> Result<thread::Thread> {
     let voice = Arc::new(
-        Voice { sock: Socket::datagram(ip, PORT)?, boot: node::realtime_ns(), serial: AtomicU64::new(0) },
+        Voice { sock: Socket::datagram(ip, PORT)?, boot: clocks::now().realtime, serial: AtomicU64::new(0) },
         GFP_KERNEL,
     )?;
     c.loads.lock().clear()?;

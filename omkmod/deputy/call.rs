@@ -93,7 +93,7 @@ impl Deputy {
                 Class::Forwarded | Class::Cached | Class::Memory | Class::Signal | Class::Exit | Class::Restart => {
                     self.execute(&regs, nr, &mut flags)?
                 }
-                Class::Local | Class::SigReturn | Class::Life | Class::Home => ENOSYS,
+                Class::Local | Class::Clock | Class::SigReturn | Class::Life | Class::Home => ENOSYS,
             }
         };
         let made = call.judge == 0 && flags & wire::reply_flag::SKIPPED == 0;

@@ -4,31 +4,29 @@
 use super::{Deputy, End};
 use crate::sys::errno::EPROTO;
 use crate::link::{bad, FOREVER};
-use crate::omcore::wire::{Kind, Reader};
+use crate::omcore::clocks::{homecoming, Homecoming};
+use crate::omcore::wire::{Clocks, Kind, Reader, State};
 use crate::process::image::{self, Thread};
 use crate::process::records::Move;
 use crate::sys::shared::Claims;
-use crate::sys::{memory, task, vessel};
+use crate::sys::{clocks, memory, task};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
-
-/// Longest wait for this node's clock to reach what the process has seen elsewhere.
-const MAX_DRIFT_MS: u64 = 5000;
 
 impl Deputy {
     /// Clocks of two nodes do not run equally fast. Time must not go back for the process, so it waits here for the
     /// difference that has come up while it was away.
-    fn wait_for_clock(&self, seen: u64) {
-        let ahead_ms = seen.saturating_sub(vessel::clocks().0).div_ceil(1_000_000);
-        if ahead_ms > MAX_DRIFT_MS {
-            pr_warn!(
+    fn wait_for_clock(&self, seen: &State) {
+        let seen = Clocks { monotonic: seen.monotonic, raw: seen.raw, realtime: seen.realtime, ..Clocks::default() };
+        match homecoming(&seen, &clocks::now()) {
+            Homecoming::Wait(0) => (),
+            Homecoming::Wait(ms) => task::sleep_ms(ms as u32),
+            Homecoming::Back(ms) => pr_warn!(
                 "pid {}: the clock of node {} is {} ms ahead; time goes back for the process\n",
                 self.away.pid,
                 self.away.node,
-                ahead_ms
-            );
-        } else if ahead_ms > 0 {
-            task::sleep_ms(ahead_ms as u32);
+                ms
+            ),
         }
     }
 
@@ -142,7 +140,7 @@ impl Deputy {
             memory::relock();
         }
         self.account_state(&t.state);
-        self.wait_for_clock(t.state.monotonic);
+        self.wait_for_clock(&t.state);
         Thread::go_on_waiting(&t.state);
         // Signals whose handlers have not begun, and those that crossed with the process on the way.
         self.confirm_signals(t.state.signals_seen);

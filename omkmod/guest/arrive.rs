@@ -4,12 +4,12 @@
 use super::company::{Company, Known};
 use super::Guest;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
-use crate::cluster::listener::Shift;
 use crate::cluster::admission;
 use crate::cluster::balance::Count;
 use crate::cluster::meter::Coming;
 use crate::cluster::settings::Setting;
 use crate::omcore::balance::admit;
+use crate::omcore::clocks::Shifts;
 use crate::cluster::{cluster, Cluster};
 use crate::cluster::cradle::{Arrival, Place};
 use crate::link::{bad, Link};
@@ -42,7 +42,7 @@ fn refuse(link: &mut Link, r: &Refusal) {
 }
 
 /// At the door: after a `Move` frame.
-pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
+pub(crate) fn arrive(c: &Cluster, mut link: Link, shifts: Shifts) {
     let admitted = Profile::take(link.body()).map_err(Refusal::from).and_then(|p| {
         p.fits()?;
         let wants = admit::Request {
@@ -59,9 +59,8 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, clocks: Shift) {
         Ok(p) => p,
         Err(r) => return refuse(&mut link, &r),
     };
-    let (m, b) = clocks.best();
     let home = link.peer;
-    let started = vessel::start(m, b, move |exiting| {
+    let started = vessel::start(&shifts, move |exiting| {
         let mut link = link;
         if exiting {
             return refuse(&mut link, &Refusal::new(EAGAIN, format_args!("it could not start a task for the guest")));

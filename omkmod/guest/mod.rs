@@ -328,6 +328,11 @@ impl Guest {
                 self.restart_at_home.store(false, Ordering::Relaxed);
                 false
             }
+            Class::Clock => {
+                self.restart_at_home.store(false, Ordering::Relaxed);
+                frame.ask_clock();
+                true
+            }
             Class::Cached if nr == NR_GETPID => self.answer(frame, self.own_pid),
             Class::Cached if nr == NR_GETTID => self.answer(frame, self.own_tid),
             Class::SigReturn => self.sigreturn(frame),
@@ -347,7 +352,7 @@ impl Guest {
     /// Is a call of this class made here, without home?
     fn makes(&self, class: Class, nr: u32) -> bool {
         match class {
-            Class::Local | Class::SigReturn => true,
+            Class::Local | Class::Clock | Class::SigReturn => true,
             Class::Cached => matches!(nr, NR_GETPID | NR_GETTID),
             Class::Restart => !self.restart_at_home.load(Ordering::Relaxed),
             _ => false,

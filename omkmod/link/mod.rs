@@ -10,10 +10,10 @@ mod handshake;
 pub(crate) use handshake::{accept, connect, refusal};
 
 use crate::sys::errno::{EBADMSG, ECONNRESET, EPROTO, ETIMEDOUT};
-use crate::omcore::wire::{self, Header, Kind, WireError, HEADER_LEN};
+use crate::omcore::wire::{self, Header, Kind, WireError, Writer, HEADER_LEN};
 use crate::sys::memory::Pages;
 use crate::sys::socket::Socket;
-use crate::sys::{self, crypto, task, Bytes};
+use crate::sys::{self, clocks, crypto, task, Bytes};
 use kernel::prelude::*;
 
 /// TCP port of links.
@@ -376,10 +376,20 @@ impl Link {
         Ok(())
     }
 
+    /// Tells the other end what the clocks here say. It answers, or echoes so many bytes.
+    pub(crate) fn ping(&mut self, echoes: u64) -> Result {
+        let mut body = [0u8; 48];
+        let mut w = Writer::new(&mut body);
+        clocks::now().put(&mut w);
+        w.u64(echoes);
+        w.len().map_err(bad)?;
+        self.send(Kind::Ping, &[&body])
+    }
+
     /// The other end of [`Link::echo`]: median round trip of one byte, in ns.
     pub(crate) fn measure(&mut self, n: u64) -> Result<u64> {
         let n = n.clamp(1, MAX_ECHOES);
-        self.send(Kind::Ping, &[&[0; 16], &n.to_le_bytes()])?;
+        self.ping(n)?;
         let mut times = KVec::with_capacity(n as usize, GFP_KERNEL)?;
         let mut byte = [1u8];
         for _ in 0..n {

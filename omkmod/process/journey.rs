@@ -19,7 +19,7 @@ use crate::omcore::wire::{Kind, Reader, Writer};
 use crate::sys::group::sharers;
 use crate::sys::task::{self, Role, Task};
 use crate::sys::shared::Claims;
-use crate::sys::{memory, vessel};
+use crate::sys::memory;
 use core::ffi::c_void;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -399,8 +399,7 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat, cause: Cause) -> Outcom
 
     // The vessel's clocks are set before it starts: some samples of ours.
     for _ in 0..CLOCK_SAMPLES {
-        let (monotonic, boottime) = vessel::clocks();
-        link.send(Kind::Ping, &[&monotonic.to_le_bytes(), &boottime.to_le_bytes()]).map_err(|e| lost(to, e))?;
+        link.ping(0).map_err(|e| lost(to, e))?;
         await_kind(&mut link, Kind::Pong, to)?;
     }
     let mut body = [0u8; 512];

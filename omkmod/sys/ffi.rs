@@ -3,6 +3,7 @@
 //!
 //! Every pointer parameter must be valid for what the C comment says for the duration of the call.
 
+use super::super::omcore::clocks::Shifts;
 use super::super::omcore::wire;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 
@@ -303,12 +304,15 @@ extern "C" {
     pub(super) fn om_hmac(key: *const u8, key_len: c_uint, data: *const u8, len: c_uint, out: *mut u8) -> c_int;
     pub(super) fn om_random(buf: *mut u8, len: usize);
 
+    // clocks.c
+    pub(super) fn om_clocks(clocks: *mut wire::Clocks);
+    pub(super) fn om_clock_call(regs: *const Opaque) -> c_long;
+
     // vessel.c
     pub(super) fn om_vessel_init() -> c_int;
     pub(super) fn om_vessel_exit();
-    pub(super) fn om_vessel_start(f: WorkFn, data: *mut c_void, monotonic: i64, boottime: i64) -> c_int;
+    pub(super) fn om_vessel_start(f: WorkFn, data: *mut c_void, shifts: *const Shifts) -> c_int;
     pub(super) fn om_rebirth(want: *const wire::MmInfo) -> c_int;
-    pub(super) fn om_clocks(monotonic: *mut u64, boottime: *mut u64);
 
     // procfs.c
     pub(super) fn om_proc_dir(name: *const u8, parent: *mut Opaque) -> *mut Opaque;
@@ -330,7 +334,6 @@ extern "C" {
     pub(super) fn om_proc_branches_exit();
 
     // node.c
-    pub(super) fn om_realtime() -> u64;
     pub(super) fn om_node_memory(free: *mut u64, available: *mut u64, total: *mut u64);
     pub(super) fn om_node_cpus() -> c_uint;
     pub(super) fn om_has_address(ip: u32) -> bool;

@@ -5,6 +5,7 @@
 //! task's own state, the window on memory that is elsewhere, and proc files.
 
 pub(crate) mod census;
+pub(crate) mod clocks;
 pub(crate) mod crypto;
 pub(crate) mod errno;
 mod ffi;

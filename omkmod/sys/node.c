@@ -3,7 +3,6 @@
 #include <linux/cpumask.h>
 #include <linux/inetdevice.h>
 #include <linux/kernel_stat.h>
-#include <linux/timekeeping.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
@@ -22,8 +21,6 @@ void om_node_memory(u64 *free, u64 *available, u64 *total)
 	*available = (u64)max(si_mem_available(), 0L) << PAGE_SHIFT;
 	*total = (u64)i.totalram * i.mem_unit;
 }
-
-u64 om_realtime(void) { return ktime_get_real_ns(); }
 
 unsigned int om_node_cpus(void) { return num_online_cpus(); }
 

@@ -30,9 +30,3 @@ pub(crate) fn has_address(ip: u32) -> bool {
     // SAFETY: no preconditions.
     unsafe { ffi::om_has_address(ip) }
 }
-
-/// Wall clock, ns since 1970.
-pub(crate) fn realtime_ns() -> u64 {
-    // SAFETY: no preconditions.
-    unsafe { ffi::om_realtime() }
-}

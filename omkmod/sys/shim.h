@@ -7,6 +7,8 @@
 #ifndef OM_SHIM_H
 #define OM_SHIM_H
 
+#include <linux/compiler_types.h>
+#include <linux/ktime.h>
 #include <linux/types.h>
 
 struct task_struct;
@@ -26,6 +28,7 @@ unsigned long om_symbol(const char *name);
 unsigned long om_futex_wait_restart(void);
 long om_x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 int om_secure_computing(void);
+long om_futex_wait(u32 __user *word, int op, u32 val, ktime_t until, u32 bits);
 void om_task_work_run(void);
 int om_anon_vma_prepare(struct vm_area_struct *vma);
 int om_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp);

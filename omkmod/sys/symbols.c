@@ -24,6 +24,10 @@ static bool stub_get_signal(struct ksignal *ksig) { return false; }
 static pid_t stub_kernel_clone(struct kernel_clone_args *args) { return -ENOSYS; }
 static void stub_run_posix_cpu_timers(void) { }
 static int stub_anon_vma_prepare(struct vm_area_struct *vma) { return -ENOMEM; }
+static long stub_do_futex(u32 __user *uaddr, int op, u32 val, ktime_t *timeout, u32 __user *uaddr2, u32 val2, u32 val3)
+{
+	return -ENOSYS;
+}
 static int stub_secure_computing(const struct seccomp_data *sd) { return -1; }
 static int stub_mem_cgroup_charge(struct folio *folio, struct mm_struct *mm, gfp_t gfp) { return 0; }
 
@@ -35,6 +39,7 @@ DEFINE_STATIC_CALL(om_sc_kernel_clone, stub_kernel_clone);
 DEFINE_STATIC_CALL(om_sc_run_posix_cpu_timers, stub_run_posix_cpu_timers);
 DEFINE_STATIC_CALL(om_sc_anon_vma_prepare, stub_anon_vma_prepare);
 DEFINE_STATIC_CALL(om_sc_mem_cgroup_charge, stub_mem_cgroup_charge);
+DEFINE_STATIC_CALL(om_sc_do_futex, stub_do_futex);
 DEFINE_STATIC_CALL(om_sc_secure_computing, stub_secure_computing);
 
 unsigned long om_symbol(const char *name)
@@ -78,6 +83,9 @@ int om_symbols_init(char *missing, size_t len)
 #ifdef CONFIG_POSIX_TIMERS
 	FIND(om_sc_run_posix_cpu_timers, "run_posix_cpu_timers");
 #endif
+#ifdef CONFIG_FUTEX
+	FIND(om_sc_do_futex, "do_futex");
+#endif
 	FIND(om_sc_anon_vma_prepare, "__anon_vma_prepare");
 #ifdef CONFIG_MEMCG
 	FIND(om_sc_mem_cgroup_charge, "__mem_cgroup_charge");
@@ -111,6 +119,12 @@ pid_t om_kernel_clone(struct kernel_clone_args *args)
 void om_run_posix_cpu_timers(void)
 {
 	static_call(om_sc_run_posix_cpu_timers)();
+}
+
+/* FUTEX_WAIT_BITSET, by the kernel's own clocks. */
+long om_futex_wait(u32 __user *word, int op, u32 val, ktime_t until, u32 bits)
+{
+	return static_call(om_sc_do_futex)(word, op, val, &until, NULL, 0, bits);
 }
 
 int om_anon_vma_prepare(struct vm_area_struct *vma)

@@ -41,6 +41,7 @@
 #include <asm/vdso.h>
 
 #include "shim.h"
+#include "clocks.h"
 #include "task.h"
 #include "shared.h"
 
@@ -846,16 +847,6 @@ bool om_shares_mm(void) { return atomic_read(&current->mm->mm_users) > 1; }
 
 /* ---- what a thread has besides memory and registers ---- */
 
-/* What this task's namespace adds to the monotonic clock. */
-static s64 timens_shift(void)
-{
-#ifdef CONFIG_TIME_NS
-	return timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
-#else
-	return 0;
-#endif
-}
-
 /*
  * The present call is a futex wait for some time, and was interrupted: when it ends, by the process' monotonic clock. 0: it is
  * not.
@@ -868,7 +859,7 @@ u64 om_wait_until(void)
 	if (current_pt_regs()->ax != -ERESTART_RESTARTBLOCK || !futex_wait_restart ||
 	    (unsigned long)block->fn != futex_wait_restart)
 		return 0;
-	return block->futex.time + timens_shift();
+	return block->futex.time + om_timens_shift();
 }
 
 /*
@@ -882,7 +873,7 @@ void om_wait_resume(u64 until)
 	struct __kernel_timespec rest, before;
 	struct timespec64 left;
 	void __user *place = (void __user *)((regs->sp - 128 - sizeof(rest)) & ~15ul);
-	u64 now = ktime_get_ns() + timens_shift();
+	u64 now = ktime_get_ns() + om_timens_shift();
 
 	if (regs->ax != -ERESTART_RESTARTBLOCK || regs->orig_ax != __NR_futex || (regs->si & FUTEX_CMD_MASK) != FUTEX_WAIT)
 		return;
@@ -906,7 +897,7 @@ void om_state_get(struct om_state *s)
 	rdmsrl(MSR_KERNEL_GS_BASE, s->gsbase);
 	s->pkru = cpu_feature_enabled(X86_FEATURE_OSPKE) ? read_pkru() : 0;
 	preempt_enable();
-	s->monotonic = ktime_get_ns() + timens_shift();
+	om_clocks_seen(&s->monotonic, &s->raw, &s->realtime);
 	s->filtered = om_filtered();
 	s->blocked = current->blocked.sig[0];
 	s->restore_mask = test_restore_sigmask();

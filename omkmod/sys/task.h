@@ -28,7 +28,7 @@ struct om_state {
 	u64 pkru;
 	u64 utime, stime;
 	u64 calls, signals_seen;
-	u64 monotonic;
+	u64 monotonic, raw, realtime;
 	u64 wait_until;
 	u64 filtered;
 	u64 nsigs;

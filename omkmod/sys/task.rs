@@ -499,6 +499,13 @@ impl Frame {
         unsafe { ffi::om_regs_replace(self.0.as_ptr(), nr) };
     }
 
+    /// A call of class clock: this task's kernel answers, by the process' clocks.
+    pub(crate) fn ask_clock(&self) {
+        // SAFETY: valid frame of the current task; what it points at is checked as in any call.
+        let result = unsafe { ffi::om_clock_call(self.0.as_ptr()) };
+        self.set_result(result as u64);
+    }
+
     /// Lets this task's kernel run the call with this frame.
     pub(crate) fn run(&self) -> i64 {
         // SAFETY: valid frame of the current task.

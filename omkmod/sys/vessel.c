@@ -24,6 +24,7 @@
 #include <linux/umh.h>
 #include <asm/unistd.h>
 
+#include "clocks.h"
 #include "shim.h"
 #include "task.h"
 
@@ -75,7 +76,7 @@ struct om_vessel {
 	struct callback_head work;
 	void (*fn)(void *data, bool exiting);
 	void *data;
-	s64 monotonic, boottime;
+	struct om_shifts shifts;
 	bool *begun;
 };
 
@@ -85,6 +86,7 @@ static void vessel_run(struct callback_head *head)
 	void (*fn)(void *, bool) = v->fn;
 	void *data = v->data;
 
+	om_clocks_shift(&v->shifts);
 	kfree(v);
 	fn(data, current->flags & PF_EXITING);
 	om_restart_check();
@@ -100,8 +102,8 @@ static int vessel_prepare(struct subprocess_info *info, struct cred *new)
 	ret = om_syscall(__NR_unshare, CLONE_NEWTIME, 0, 0, 0, 0, 0);
 	if (ret)
 		return ret;
-	current->nsproxy->time_ns_for_children->offsets.monotonic = ns_to_timespec64(v->monotonic);
-	current->nsproxy->time_ns_for_children->offsets.boottime = ns_to_timespec64(v->boottime);
+	current->nsproxy->time_ns_for_children->offsets.monotonic = ns_to_timespec64(v->shifts.monotonic);
+	current->nsproxy->time_ns_for_children->offsets.boottime = ns_to_timespec64(v->shifts.boottime);
 #endif
 	fd = get_unused_fd_flags(0);
 	if (fd < 0)
@@ -120,7 +122,7 @@ static int vessel_prepare(struct subprocess_info *info, struct cred *new)
  * Starts a task in which fn(data, exiting) runs before anything else. On error fn is never called; when
  * the task was made but died before it could begin, fn is called with `exiting` and 0 returned.
  */
-int om_vessel_start(void (*fn)(void *, bool), void *data, s64 monotonic, s64 boottime)
+int om_vessel_start(void (*fn)(void *, bool), void *data, const struct om_shifts *shifts)
 {
 	static char *argv[] = { "openmosix-guest", NULL };
 	static char *envp[] = { NULL };
@@ -138,8 +140,7 @@ int om_vessel_start(void (*fn)(void *, bool), void *data, s64 monotonic, s64 boo
 	v->fn = fn;
 	v->data = data;
 	v->begun = &begun;
-	v->monotonic = monotonic;
-	v->boottime = boottime;
+	v->shifts = *shifts;
 	info = call_usermodehelper_setup("/proc/self/fd/0", argv, envp, GFP_KERNEL, vessel_prepare, NULL, v);
 	if (!info) {
 		kfree(v);
@@ -237,10 +238,4 @@ int om_rebirth(const struct om_mm_info *want)
 	cap_clear(new->cap_bset);
 	cap_clear(new->cap_ambient);
 	return commit_creds(new);
-}
-
-void om_clocks(u64 *monotonic, u64 *boottime)
-{
-	*monotonic = ktime_get_ns();
-	*boottime = ktime_get_boottime_ns();
 }

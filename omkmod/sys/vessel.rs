@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Fresh tasks that become guests (see vessel.c).
 
+use super::super::omcore::clocks::Shifts;
 use super::super::omcore::wire::MmInfo;
 use super::ffi;
 use core::ffi::c_void;
@@ -23,12 +24,12 @@ unsafe extern "C" fn run<F: FnOnce(bool) + Send>(data: *mut c_void, exiting: boo
     KBox::into_inner(body)(exiting);
 }
 
-/// Starts a task that runs `body(exiting)` before its first instruction, with clocks shifted by these nanoseconds.
+/// Starts a task that runs `body(exiting)` before its first instruction, with clocks shifted like this.
 /// `exiting` means that it died before it could begin.
-pub(crate) fn start<F: FnOnce(bool) + Send + 'static>(monotonic: i64, boottime: i64, body: F) -> Result {
+pub(crate) fn start<F: FnOnce(bool) + Send + 'static>(shifts: &Shifts, body: F) -> Result {
     let data = KBox::into_raw(KBox::new(body, GFP_KERNEL)?);
     // SAFETY: `run::<F>` takes the box back.
-    let ret = to_result(unsafe { ffi::om_vessel_start(run::<F>, data.cast(), monotonic, boottime) });
+    let ret = to_result(unsafe { ffi::om_vessel_start(run::<F>, data.cast(), shifts) });
     if ret.is_err() {
         // SAFETY: on error the body is never called, so the box is still ours.
         drop(unsafe { KBox::<F>::from_raw(data) });
@@ -40,12 +41,4 @@ pub(crate) fn start<F: FnOnce(bool) + Send + 'static>(monotonic: i64, boottime: 
 pub(crate) fn rebirth(want: &MmInfo) -> Result {
     // SAFETY: `want` is a valid record with the layout of `struct om_mm_info`.
     to_result(unsafe { ffi::om_rebirth(want) })
-}
-
-/// Nanoseconds of the monotonic and the boot clock.
-pub(crate) fn clocks() -> (u64, u64) {
-    let (mut monotonic, mut boottime) = (0, 0);
-    // SAFETY: two valid places to write to.
-    unsafe { ffi::om_clocks(&mut monotonic, &mut boottime) };
-    (monotonic, boottime)
 }

@@ -194,7 +194,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     93 fchown Forwarded [];
     94 lchown Forwarded [0 InStr];
     95 umask Forwarded [];
-    96 gettimeofday Local [] "The guest's node's time of day.";
+    96 gettimeofday Clock [];
     97 getrlimit Forwarded [1 OutFixed(RLIMIT)];
     98 getrusage Forwarded [1 OutFixed(RUSAGE)] CPU_TIME;
     99 sysinfo Forwarded [0 OutFixed(SYSINFO)] "Home's memory and load.";
@@ -302,8 +302,8 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     198 lremovexattr Forwarded [0 InStr, 1 InStr];
     199 fremovexattr Forwarded [1 InStr];
     200 tkill Forwarded [] SELF_SIGNAL;
-    201 time Local [] "The guest's node's time of day.";
-    202 futex Local [] FUTEX;
+    201 time Clock [];
+    202 futex Local [] "All who share the memory are on one node. Clock: a wait until a time of day.";
     203 sched_setaffinity Forwarded [2 InBuf { len_arg: 1 }] "Binds the deputy, by home's processor numbers.";
     204 sched_getaffinity Forwarded [2 OutBufRet { len_arg: 1 }] "Home's processors.";
     205 set_thread_area Forwarded [] UNBUILT;
@@ -330,9 +330,9 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     226 timer_delete Forwarded [];
     227 clock_settime Forwarded [1 InFixed(TIMESPEC)];
     228 clock_gettime Forwarded [1 OutFixed(TIMESPEC)]
-        "Local: realtime, monotonic, raw, coarse and boottime; the monotonic and boottime ones as at home, the others \
-         are the guest's node's. For CPU-time clocks home adds what the guest used.";
-    229 clock_getres Forwarded [1 OutFixed(TIMESPEC)] "Local: the clocks that clock_gettime reads locally.";
+        "Local: the monotonic clock, its coarse one and boottime, by the time namespace. Clock: realtime, its coarse one, raw \
+         and TAI. For CPU-time clocks home adds what the guest used.";
+    229 clock_getres Forwarded [1 OutFixed(TIMESPEC)] "Local: the clocks that clock_gettime reads without home.";
     230 clock_nanosleep Forwarded [2 InFixed(TIMESPEC), 3 InOutFixed(TIMESPEC)] METERED;
     231 exit_group Exit [];
     232 epoll_wait Forwarded [1 OutArrayRet { count_arg: 2, size: EPOLL_EVENT }];

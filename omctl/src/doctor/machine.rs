@@ -36,7 +36,7 @@ const NEEDED: [&str; 13] = [
 /// Options without which something is missing.
 const WANTED: [(&str, &str); 3] = [
     ("MODULE_UNLOAD", "the module cannot be unloaded"),
-    ("TIME_NS", "guests see this machine's monotonic clock"),
+    ("TIME_NS", "guests see this machine's clocks"),
     ("MEMCG", "guests' memory is not accounted"),
 ];
 

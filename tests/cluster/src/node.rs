@@ -70,9 +70,7 @@ impl Node {
         if self.0.client.wait_greeting(time_limit)? {
             // Nodes have the same time, as the machines of a cluster should: QEMU starts their clocks at whole
             // seconds.
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).context("this machine's clock")?;
-            let op = Op::SetTime { nanoseconds: now.as_nanos() as u64 };
-            return client::ask(self, op, time_limit).map(drop);
+            return self.set_clock(0, time_limit);
         }
         if self.is_running() {
             bail!(
@@ -82,6 +80,13 @@ impl Node {
             );
         }
         Err(self.obituary())
+    }
+
+    /// Sets its time of day: this machine's, and so many seconds more.
+    pub fn set_clock(&self, ahead: i64, time_limit: Duration) -> Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("this machine's clock")?;
+        let nanoseconds = (now.as_nanos() as u64).saturating_add_signed(ahead.saturating_mul(1_000_000_000));
+        client::ask(self, Op::SetTime { nanoseconds }, time_limit).map(drop)
     }
 
     pub(crate) fn set_peers(&self, nodes: &[Node]) {

@@ -39,6 +39,7 @@ pub fn all() -> Vec<Scenario> {
         all.push(shared(format!("moves/{name}-dynamic"), move |cluster| tour(cluster, &dynamic, stays)));
     }
     all.extend([
+        shared("moves/unequal-clocks", unequal_clocks),
         shared("moves/from-any-home", from_any_home),
         shared("moves/back-and-forth", back_and_forth),
         shared("moves/many-at-once", many_at_once),
@@ -87,6 +88,18 @@ fn tour(cluster: &Cluster, command: &str, stays: bool) -> Result<()> {
         ensure!(home.moves_count(pid)? == moves.len() as u64, "nmigs is {}", home.moves_count(pid)?);
     }
     program.finish()
+}
+
+/// The time of day is home's, whatever the other nodes take it for.
+fn unequal_clocks(cluster: &Cluster) -> Result<()> {
+    const SOON: Duration = Duration::from_secs(20);
+    let set = |ahead: [i64; 2]| {
+        cluster.node(2).set_clock(ahead[0], SOON)?;
+        cluster.node(3).set_clock(ahead[1], SOON)
+    };
+    let toured = set([4000, -4000]).and_then(|()| tour(cluster, "clocks", true));
+    let set_right = set([0, 0]);
+    toured.and(set_right)
 }
 
 /// Every node can be home to a process and host to another, also one that has no files.
