@@ -391,7 +391,12 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat, cause: Cause) -> Outcom
     let m = c.membership().ok_or(ENETDOWN)?;
     let muster = if task::has_threads() { Some(Muster::call()?) } else { None };
     let numbers = muster.as_ref().map_or(Ok(KVec::new()), |m| m.numbers())?;
-    check(c, &Task::current()?)?;
+    let own = Task::current()?;
+    check(c, &own)?;
+    // It may have been said since the balancer asked.
+    if matches!(cause, Cause::Balance { .. }) && own.traits().stays() {
+        return Err(Refusal::new(EBUSY, format_args!("it was told to stay")));
+    }
     let passage = seat.assemble(to)?;
     // Whoever uses its shared memory from now on waits until this move is over.
     let objects = Claims::leaving(to)?;

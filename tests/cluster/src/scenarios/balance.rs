@@ -282,11 +282,13 @@ fn stays(cluster: &Cluster) -> Result<()> {
         wait_for_away(home, &programs, 1)?;
         finish(programs)?;
     }
+    // None is on its way when it is told.
+    set(home, "stay", "1")?;
     let programs = start(home, "burn -m 1", 3)?;
     for (program, file) in programs.iter().zip(["stay", "lock", "stay"]) {
         home.write(&format!("/proc/hpc/pids/{}/{file}", program.pid()), "1")?;
-        home.migrate(program.pid(), HOME)?;
     }
+    set(home, "stay", "0")?;
     programs[0].advance(MEANWHILE)?;
     ensure!(away(home, &programs)? == 0, "they left in spite of stay and lock:\n{}", reasons(home));
     // A command moves one that stays.
