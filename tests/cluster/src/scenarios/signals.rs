@@ -129,7 +129,8 @@ fn core_file(cluster: &Cluster) -> Result<()> {
         while ! [ -s progress ]; do sleep 0.1; done
         omctl migrate $child 2 || exit 1; sleep 1; [ $(omctl where $child) = 2 ] || exit 2
         kill -SEGV $child; wait $child; echo $?
-        gdb -batch -ex 'print *(int *)&marker' -ex backtrace /programs/timers-dynamic core* 2>&1";
+        gdb -batch -ex 'print *(int *)&marker' -ex backtrace /programs/timers-dynamic core* 2>&1
+        echo 'where the program header should be:'; ls -ls core*; od -A d -t x1 -j 8192 -N 128 core*";
     let found = home.sh(script)?;
     for word in ["139\n", "= 271828", "main ("] {
         ensure!(found.contains(word), "no `{word}` in:\n{found}");
