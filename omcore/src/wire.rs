@@ -575,6 +575,9 @@ record! {
     }
 }
 
+/// Tag of a [`Kind::FileData`] that ends early for now: what is missing may be there when it is asked for again.
+pub const LATER: u64 = 1;
+
 /// A list of page addresses, the body of every frame that carries pages.
 pub fn put_addresses(w: &mut Writer<'_>, tag: u64, addresses: &[u64]) {
     w.u64(tag);

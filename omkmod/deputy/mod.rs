@@ -24,7 +24,7 @@ use crate::omcore::syscalls::{self, Class};
 use crate::omcore::wire::{self, Kind, Reader, State, Writer};
 use crate::process::errand;
 use crate::process::group::Seat;
-use crate::process::image::{ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK};
+use crate::process::image::{is_restart, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK};
 use crate::process::journey::{self, comm_text, Next};
 use crate::process::records::Move;
 use crate::process::request::{Refusal, Request, Target};
@@ -425,7 +425,7 @@ impl Deputy {
             loop {
                 let frame = l.recv()?;
                 match frame.kind {
-                    Kind::PageData => return store_pages(l, frame),
+                    Kind::PageData => return store_pages(l, frame, addr),
                     // Only a dying process asks while its guest computes: what the guest wanted is void.
                     Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used => l.skip_bulk()?,
                     _ => return Err(EPROTO),
@@ -433,14 +433,13 @@ impl Deputy {
             }
         })?;
         match got {
-            Ok(()) => {}
+            // Another thread's reply may have taken it out of the window again: it is asked for once more then.
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
             Err(e) => {
                 self.broken.store(true, Ordering::Relaxed);
                 return Err(e);
             }
-        }
-        if memory::stored(addr) {
-            return Ok(());
         }
         if locked {
             return memory::store_failed(addr);
@@ -463,11 +462,15 @@ impl Deputy {
         let n = (n.min(wire::MAX_BATCH as u64)) as usize;
         let mut data = Bytes::from_elem(0u8, n * wire::PAGE, GFP_KERNEL)?;
         let mut list = [0u64; wire::MAX_BATCH];
-        let mut have = 0;
+        let (mut have, mut tag) = (0, 0);
         for slot in data.chunks_exact_mut(wire::PAGE) {
             let at = addr + (have * wire::PAGE) as u64;
             let page: &mut [u8; wire::PAGE] = slot.try_into().map_err(|_| EINVAL)?;
-            if memory::file_page(at, page).is_err() {
+            if let Err(e) = memory::file_page(at, page) {
+                // A signal to this half says nothing about the file.
+                if e == EINTR || is_restart(e.to_errno().into()) {
+                    tag = wire::LATER;
+                }
                 break;
             }
             if let Some(a) = list.get_mut(have) {
@@ -477,7 +480,7 @@ impl Deputy {
         }
         let mut body = [0u8; 16 + wire::MAX_BATCH * 8];
         let mut w = Writer::new(&mut body);
-        wire::put_addresses(&mut w, 0, list.get(..have).ok_or(EINVAL)?);
+        wire::put_addresses(&mut w, tag, list.get(..have).ok_or(EINVAL)?);
         let len = w.len().map_err(bad)?;
         self.link.with(|l| {
             l.send_bulk(
@@ -565,25 +568,27 @@ fn call_under_way() -> i64 {
     if forwarded { ax } else { 0 }
 }
 
-/// Pages of a frame go into the window.
-fn store_pages(l: &mut Link, frame: Frame) -> Result {
+/// Pages of a frame go into the window. Is that at `wanted` one of them?
+fn store_pages(l: &mut Link, frame: Frame, wanted: u64) -> Result<bool> {
     let mut list = [0u64; wire::MAX_BATCH];
     let (_, n) = wire::take_addresses(l.body(), &mut list).map_err(bad)?;
     if frame.bulk != n * wire::PAGE {
         return Err(EPROTO);
     }
+    let list = list.get(..n).ok_or(EPROTO)?;
     let mut page = KBox::new([0u8; wire::PAGE], GFP_KERNEL)?;
-    for addr in list.get(..n).ok_or(EPROTO)? {
+    for addr in list {
         l.take_bulk(&mut *page)?;
         // Without room the call ends short: the page it wants now is not to be had, the others can wait.
         if !memory::stored(*addr) && memory::store(*addr, &page).is_err() {
-            if list.first() == Some(addr) {
+            if *addr == wanted {
                 memory::store_failed(*addr)?;
             }
-            return l.skip_bulk();
+            l.skip_bulk()?;
+            break;
         }
     }
-    Ok(())
+    Ok(list.contains(&wanted))
 }
 
 /// Everything has been sent, and the guest may run: from here on the caller is its deputy. Only the deputy may be on the

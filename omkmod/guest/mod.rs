@@ -24,7 +24,7 @@ use crate::sys::task::{self, Kick, Role, Task, TaskCell};
 use crate::sys::{memory, Bytes, Signal};
 use company::Company;
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use kernel::try_pin_init;
@@ -44,12 +44,12 @@ pub(crate) struct Guest {
     link: TaskCell<Link>,
     #[pin]
     pub(crate) kick: Kick,
+    /// How often one after the other home could not say what is in a file.
+    asked_again: AtomicU32,
     /// The other threads of its process.
     pub(crate) company: Arc<Company>,
     /// The process is to go home as soon as it reaches its user-mode boundary: home knows of it.
     leaving: AtomicBool,
-    /// It does so a moment later, when it has read a clock.
-    lingers: AtomicBool,
     /// It wants to go home.
     wishing: AtomicBool,
     /// For a call that is made there; then it would come back.
@@ -104,6 +104,8 @@ const METER_NS: u64 = 40_000_000;
 
 /// In a signal's `restore_mask`.
 const MORE_SIGNALS: u64 = 2;
+/// How often home may say "later" for one page.
+const MOST_ASKED_AGAIN: u32 = 200;
 const NR_GETPID: u32 = 39;
 const NR_EXIT: u32 = 60;
 const NR_SET_TID_ADDRESS: u32 = 218;
@@ -130,9 +132,9 @@ impl Guest {
                 comm,
                 link: TaskCell::new(link),
                 kick: Kick::new(),
+                asked_again: AtomicU32::new(0),
                 company,
                 leaving: AtomicBool::new(false),
-                lingers: AtomicBool::new(false),
                 wishing: AtomicBool::new(false),
                 errand: AtomicBool::new(false),
                 task: Task::current()?,
@@ -191,10 +193,6 @@ impl Guest {
     /// From any task, now and then: home's timers and statistics go by what the guest uses. Gives the ns in which there may
     /// be something to tell, at most 1 s.
     pub(crate) fn meter(&self) -> u64 {
-        if self.lingers.swap(false, Ordering::AcqRel) {
-            self.kick.now();
-            return 0;
-        }
         let (u, s) = self.task.cputime();
         let used = (u + s).saturating_sub(self.cpu_before.0 + self.cpu_before.1);
         let due = self.due.load(Ordering::Relaxed);
@@ -462,6 +460,11 @@ impl Guest {
     /// At the user-mode boundary, because home said something, or something is to be done there.
     fn knocked(&self) {
         self.listen(false);
+        // A clock that it is reading is read otherwise at home: it goes on, and nothing interrupts it, neither a move nor a
+        // handler that would return into this at home.
+        if !self.paused.load(Ordering::Relaxed) && !task::fault_pending() && task::in_vdso() {
+            return self.kick.soon();
+        }
         if let Err(e) = self.attend() {
             self.end(e);
         }
@@ -499,11 +502,6 @@ impl Guest {
                         self.heard(frame)?;
                     }
                 }
-            }
-            // A clock that it is reading is read otherwise at home: it goes on, and is knocked again.
-            if self.leaving.load(Ordering::Acquire) && !task::fault_pending() && task::in_vdso() {
-                self.lingers.store(true, Ordering::Release);
-                return Ok(());
             }
             if !self.leaving.swap(false, Ordering::AcqRel) {
                 return Ok(());
@@ -637,18 +635,27 @@ impl Guest {
         self.listen(false);
         let got = self.fetch_pages(addr, want);
         self.listen(true);
-        if let Err(e) = got {
-            self.end(e);
-            return Err(e);
-        }
-        if memory::stored(addr) {
-            Ok(())
-        } else {
-            memory::store_failed(addr)
+        match got {
+            // Whether it is still in the store says nothing: another thread may have mapped it from there meanwhile.
+            Ok(Answer::Here) => {
+                self.asked_again.store(0, Ordering::Relaxed);
+                Ok(())
+            }
+            // The program attends to what home says meanwhile; a call of this kernel cannot.
+            Ok(Answer::Later) if self.asked_again.fetch_add(1, Ordering::Relaxed) < MOST_ASKED_AGAIN => Ok(()),
+            Ok(_) => {
+                self.asked_again.store(0, Ordering::Relaxed);
+                memory::store_failed(addr)
+            }
+            Err(e) => {
+                self.end(e);
+                Err(e)
+            }
         }
     }
 
-    fn fetch_pages(&self, addr: u64, n: u64) -> Result {
+    /// Asks for `n` pages at most.
+    fn fetch_pages(&self, addr: u64, n: u64) -> Result<Answer> {
         let mut body = [0u8; 16];
         let mut w = Writer::new(&mut body);
         w.u64(addr);
@@ -658,25 +665,41 @@ impl Guest {
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             if frame.kind == Kind::FileData {
-                return self.link.with(|l| store_pages(l, frame))?;
+                return self.link.with(|l| store_pages(l, frame, addr))?;
             }
             self.heard(frame)?;
         }
     }
 }
 
-fn store_pages(l: &mut Link, frame: Frame) -> Result {
+/// What home said of the page that is needed.
+enum Answer {
+    Here,
+    /// Ask again.
+    Later,
+    None,
+}
+
+/// Pages of a frame wait until they are touched. What about that at `wanted`?
+fn store_pages(l: &mut Link, frame: Frame, wanted: u64) -> Result<Answer> {
     let mut list = [0u64; wire::MAX_BATCH];
-    let (_, n) = wire::take_addresses(l.body(), &mut list).map_err(bad)?;
+    let (tag, n) = wire::take_addresses(l.body(), &mut list).map_err(bad)?;
     if frame.bulk != n * wire::PAGE {
         return Err(EPROTO);
     }
+    let list = list.get(..n).ok_or(EPROTO)?;
     let mut page = KBox::new([0u8; wire::PAGE], GFP_KERNEL)?;
-    for addr in list.get(..n).ok_or(EPROTO)? {
+    for addr in list {
         l.take_bulk(&mut *page)?;
         memory::store(*addr, &page)?;
     }
-    Ok(())
+    Ok(if list.contains(&wanted) {
+        Answer::Here
+    } else if tag == wire::LATER {
+        Answer::Later
+    } else {
+        Answer::None
+    })
 }
 
 unsafe extern "C" fn knocked(guest: *mut c_void) {

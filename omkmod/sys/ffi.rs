@@ -98,6 +98,7 @@ extern "C" {
     pub(super) fn om_kick_init(kick: *mut Opaque, f: unsafe extern "C" fn(*mut c_void), data: *mut c_void);
     pub(super) fn om_kick_fini(kick: *mut Opaque);
     pub(super) fn om_kick_now(kick: *mut Opaque);
+    pub(super) fn om_kick_soon(kick: *mut Opaque);
     pub(super) fn om_current() -> *mut Opaque;
     pub(super) fn om_current_pid() -> c_int;
     pub(super) fn om_current_vpid() -> c_int;
@@ -246,6 +247,7 @@ extern "C" {
     pub(super) fn om_shared_init() -> c_int;
     pub(super) fn om_shared_exit();
     pub(super) fn om_objects_claim(node: c_int) -> *mut Opaque;
+    pub(super) fn om_objects_claim_part(start: c_ulong, end: c_ulong, fd: c_int) -> *mut Opaque;
     pub(super) fn om_objects_unclaim(claims: *mut Opaque);
     pub(super) fn om_claims_count(claims: *mut Opaque) -> c_uint;
     pub(super) fn om_claims_id(claims: *mut Opaque, i: c_uint) -> u64;

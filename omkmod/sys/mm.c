@@ -404,11 +404,25 @@ void om_mm_exit(void)
 /* ---- the store ---- */
 
 #define OM_STORE_MAX (64ul << 10)	/* pages: 256 MiB of window at once; a call that needs more ends short */
+#define OM_AHEAD_MAX (4ul << 10)	/* pages: 16 MiB that a guest was given and has not touched yet */
+
+/* Guest: what was not touched so far is asked for again when it is. What cannot be had stays said. */
+static void store_drop_ahead(struct om_mm *m)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each(&m->store, index, entry)
+		if (!xa_is_value(entry))
+			store_erase(m, index << PAGE_SHIFT);
+}
 
 static int store_put(struct om_mm *m, unsigned long addr, void *entry)
 {
 	void *old = NULL, *seen;
 
+	if (m->guest && atomic_long_read(&m->count) >= OM_AHEAD_MAX)
+		store_drop_ahead(m);
 	/* What cannot be had must always find room, or the fault would be tried for ever. */
 	if (atomic_long_read(&m->count) >= OM_STORE_MAX && !xa_is_value(entry))
 		return -ENOMEM;
@@ -618,7 +632,9 @@ vm_fault_t om_fault(struct vm_fault *vmf)
 		ret = om_rust_fetch(owner, m->guest, addr, n, true);
 		if (ret)
 			return VM_FAULT_SIGBUS;
-		return answer(m, vmf, addr, store_get(m, addr));
+		entry = store_get(m, addr);
+		/* Another thread took it, and has mapped it by now, or will: the reader looks again. */
+		return entry ? answer(m, vmf, addr, entry) : VM_FAULT_NOPAGE;
 	}
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
@@ -689,8 +705,10 @@ vm_fault_t om_twin_fault(struct vm_fault *vmf)
 		if (om_rust_fetch(owner, true, addr, n, true))
 			return VM_FAULT_SIGBUS;
 		entry = store_get(m, addr);
+		if (!entry)	/* another thread took it: the reader looks again */
+			return VM_FAULT_NOPAGE;
 	}
-	if (!entry || xa_is_value(entry)) {
+	if (xa_is_value(entry)) {
 		store_erase(m, addr);
 		return VM_FAULT_SIGBUS;
 	}

@@ -177,9 +177,20 @@ static void kick_run(struct callback_head *head)
 	/* The kick's owner holds the module through its role; nothing of ours runs after this return. */
 }
 
+static enum hrtimer_restart kick_expires(struct hrtimer *timer)
+{
+	om_kick_now(container_of(timer, struct om_kick, soon));
+	return HRTIMER_NORESTART;
+}
+
+/* The room that Rust has for it: see `Kick` in task.rs. */
+static_assert(sizeof(struct om_kick) <= OM_KICK_WORDS * sizeof(u64));
+
 void om_kick_init(struct om_kick *kick, void (*fn)(void *), void *data)
 {
 	init_task_work(&kick->work, kick_run);
+	hrtimer_init(&kick->soon, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	kick->soon.function = kick_expires;
 	kick->task = get_task_struct(current);
 	kick->queued = 0;
 	kick->fn = fn;
@@ -193,6 +204,7 @@ void om_kick_fini(struct om_kick *kick)
 {
 	if (!kick->task)
 		return;
+	hrtimer_cancel(&kick->soon);
 	while (test_bit(0, &kick->queued))
 		msleep(1);
 	put_task_struct(kick->task);
@@ -206,6 +218,14 @@ void om_kick_now(struct om_kick *kick)
 		return;
 	if (task_work_add(kick->task, &kick->work, TWA_SIGNAL))
 		clear_bit(0, &kick->queued);
+}
+
+/* The same in a moment, when the program has gone on by some instructions. */
+#define OM_SOON_NS (50 * NSEC_PER_USEC)
+
+void om_kick_soon(struct om_kick *kick)
+{
+	hrtimer_start(&kick->soon, ns_to_ktime(OM_SOON_NS), HRTIMER_MODE_REL);
 }
 
 /* An armed task asked to move after its next exec. */
@@ -652,7 +672,8 @@ void om_regs_rewind(struct pt_regs *regs)
 
 /*
  * Is the program inside the vDSO, reading a clock? A guest's vDSO finds there that it lives in a time namespace, and goes by
- * pages that do not exist at home. One that is about to make a call instead has read what it wanted.
+ * pages that do not exist at home. One that is about to make a call instead has read what it wanted; so has one that faults,
+ * for it writes the time where the program wants it last.
  */
 bool om_in_vdso(void)
 {

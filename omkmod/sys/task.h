@@ -53,16 +53,19 @@ struct om_sigaction {
 };
 
 /* A reusable knock on one task: queued at most once, runs at the task's next user-mode boundary. */
+#define OM_KICK_WORDS 16
 struct om_kick {
 	struct callback_head work;
 	struct task_struct *task;
 	unsigned long queued;
 	void (*fn)(void *data);
 	void *data;
+	struct hrtimer soon;
 };
 
 void om_kick_init(struct om_kick *kick, void (*fn)(void *), void *data);
 void om_kick_now(struct om_kick *kick);
+void om_kick_soon(struct om_kick *kick);
 void om_restart_check(void);
 
 /* A range that prctl() refuses marks the guests among those whose calls are dispatched. */

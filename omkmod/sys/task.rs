@@ -360,8 +360,8 @@ pub(crate) fn free_armed(owner: *mut c_void) {
 /// A knock on one task, from any context. Pinned: the kernel links it into lists.
 #[repr(C, align(8))]
 pub(crate) struct Kick {
-    /// `struct om_kick`: callback_head (16), task, queued, fn, data.
-    raw: UnsafeCell<[u64; 6]>,
+    /// `struct om_kick`, and some room: `OM_KICK_WORDS`.
+    raw: UnsafeCell<[u64; 16]>,
     _pin: PhantomPinned,
 }
 
@@ -380,7 +380,7 @@ impl Drop for Kick {
 impl Kick {
     /// Not usable before [`Kick::init`].
     pub(crate) const fn new() -> Self {
-        Kick { raw: UnsafeCell::new([0; 6]), _pin: PhantomPinned }
+        Kick { raw: UnsafeCell::new([0; 16]), _pin: PhantomPinned }
     }
 
     /// Knocks on the current task will run `f(data)` there.
@@ -393,6 +393,12 @@ impl Kick {
     pub(crate) fn now(&self) {
         // SAFETY: initialized; queued at most once at a time.
         unsafe { ffi::om_kick_now(self.raw()) };
+    }
+
+    /// Knocks in a moment.
+    pub(crate) fn soon(&self) {
+        // SAFETY: initialized; its timer ends when this is dropped.
+        unsafe { ffi::om_kick_soon(self.raw()) };
     }
 
     pub(super) fn raw(&self) -> *mut ffi::Opaque {

@@ -223,7 +223,7 @@ UNUSED static void nap(long milliseconds)
 	} \
 } while (0)
 
-/* Nanoseconds of a CPU clock. */
+/* Nanoseconds of a clock. */
 UNUSED static int64_t cpu_time(clockid_t clock)
 {
 	struct timespec time;
