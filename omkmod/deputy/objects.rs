@@ -7,7 +7,7 @@ use crate::link::{bad, Frame};
 use crate::omcore::wire::{self, Kind, Vma, Writer};
 use crate::process::image::ERESTARTNOINTR;
 use crate::sys::errno::EPROTO;
-use crate::sys::shared::{self, Claims};
+use crate::sys::shared::{self, Claims, Part};
 use crate::sys::{memory, task};
 use core::ffi::c_int;
 use core::sync::atomic::Ordering;
@@ -29,6 +29,7 @@ const NR_SYNC: u32 = 162;
 const NR_SYNC_FILE_RANGE: u32 = 277;
 const NR_SYNCFS: u32 = 306;
 const MAP_FIXED: u64 = 0x10;
+const MREMAP_FIXED: u64 = 2;
 
 /// How long a process that is killed may take to save what it shares.
 const LAST_WORDS_MS: u64 = 10_000;
@@ -37,22 +38,26 @@ const LAST_WORDS_MS: u64 = 10_000;
 const TOUCH_WRITE: c_int = 1;
 const TOUCH_MAP: c_int = 2;
 
-/// Ends mappings, the program or the process, or promises that what was written is in the file.
-fn needs_content(nr: u32, args: [u64; 6]) -> bool {
+/// What must be home before the call: it ends mappings, the program or the process, or promises that what was written is in
+/// the file.
+fn needs_content(nr: u32, args: [u64; 6]) -> Option<Part> {
+    let [first, second, _, fourth, ..] = args;
     match nr {
-        NR_MMAP => args.get(3).is_some_and(|flags| flags & MAP_FIXED != 0),
-        NR_MUNMAP | NR_MREMAP | NR_SHMDT => true,
-        NR_MSYNC | NR_FSYNC | NR_FDATASYNC | NR_SYNC | NR_SYNCFS | NR_SYNC_FILE_RANGE => true,
-        NR_EXIT | NR_EXIT_GROUP | NR_EXECVE | NR_EXECVEAT => true,
-        _ => false,
+        NR_MMAP => (fourth & MAP_FIXED != 0).then_some(Part::Range(first, second)),
+        NR_MUNMAP | NR_MSYNC => Some(Part::Range(first, second)),
+        NR_MREMAP if fourth & MREMAP_FIXED == 0 => Some(Part::Range(first, second)),
+        NR_SHMDT => Some(Part::Range(first, 1)),
+        NR_FSYNC | NR_FDATASYNC | NR_SYNC_FILE_RANGE => Some(Part::File(first as i32)),
+        NR_MREMAP | NR_SYNC | NR_SYNCFS | NR_EXIT | NR_EXIT_GROUP | NR_EXECVE | NR_EXECVEAT => Some(Part::All),
+        _ => None,
     }
 }
 
 impl Deputy {
     /// Before a call is run. The inner result: whether it may be.
     pub(super) fn before_call(&self, nr: u32, args: [u64; 6]) -> Result<Result> {
-        if needs_content(nr, args) && shared::reachable() {
-            let brought = self.bring(Claims::away()?.ids())?;
+        if let Some(part) = needs_content(nr, args).filter(|_| shared::reachable()) {
+            let brought = self.bring(Claims::part(part)?.ids())?;
             if brought.is_err() && !matches!(nr, NR_EXIT | NR_EXIT_GROUP) {
                 return Ok(brought);
             }

@@ -423,6 +423,49 @@ struct om_claims *om_objects_claim(int node)
 	return NULL;
 }
 
+/*
+ * For the current process, which is away: those of its objects that others here can reach, and that are mapped somewhere in a
+ * range, or with a descriptor the one that it has open. NULL: no memory.
+ */
+struct om_claims *om_objects_claim_part(unsigned long start, unsigned long end, int fd)
+{
+	struct mm_struct *mm = current->mm;
+	struct om_claims *c = kzalloc(sizeof(*c), GFP_KERNEL);
+	struct file *file = fd >= 0 ? fget(fd) : NULL;
+	struct vm_area_struct *vma;
+	int ret = 0;
+
+	if (!c || (fd >= 0 && !file) || !atomic_read(&nobjects))
+		goto out;
+	om_objects_begin(false);
+	mmap_read_lock(mm);
+	{
+		VMA_ITERATOR(vmi, mm, 0);
+		for_each_vma(vmi, vma) {
+			struct om_object *o;
+
+			if (!is_window(vma->vm_ops) || om_only_mapped(vma))
+				continue;
+			if (file ? file_user_inode(vma->vm_file) != file_user_inode(file) :
+				   vma->vm_start >= end || vma->vm_end <= start)
+				continue;
+			o = find_object(vma->vm_file->f_mapping);
+			ret = o ? claim(c, o) : 0;
+			if (ret)
+				break;
+		}
+	}
+	mmap_read_unlock(mm);
+	om_objects_end();
+out:
+	if (file)
+		fput(file);
+	if (!ret)
+		return c;
+	om_objects_unclaim(c);
+	return NULL;
+}
+
 unsigned int om_claims_count(struct om_claims *c)
 {
 	return c->n;

@@ -11,6 +11,16 @@ use kernel::prelude::*;
 /// The shared objects that the current process maps: registered as away as long as this exists.
 pub(crate) struct Claims(NonNull<ffi::Opaque>);
 
+/// What a call is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    All,
+    /// Address and length.
+    Range(u64, u64),
+    /// Descriptor.
+    File(i32),
+}
+
 // SAFETY: a list of its own, which any task may read or give back.
 unsafe impl Send for Claims {}
 
@@ -28,6 +38,18 @@ impl Claims {
     fn of(node: c_int) -> Result<Claims> {
         // SAFETY: no preconditions; takes the mmap lock.
         NonNull::new(unsafe { ffi::om_objects_claim(node) }).map(Claims).ok_or(ENOMEM)
+    }
+
+    /// Those that are away, that others here can reach, and that a call is about.
+    pub(crate) fn part(which: Part) -> Result<Claims> {
+        let (start, end, fd) = match which {
+            Part::All => (0, u64::MAX, -1),
+            Part::Range(start, len) => (start, start.saturating_add(len.max(1)), -1),
+            // No descriptor is negative: such a call fails by itself.
+            Part::File(fd) => (0, 0, fd.max(0)),
+        };
+        // SAFETY: no preconditions; takes the mmap lock.
+        NonNull::new(unsafe { ffi::om_objects_claim_part(start as c_ulong, end as c_ulong, fd) }).map(Claims).ok_or(ENOMEM)
     }
 
     /// Their numbers.

@@ -16,7 +16,7 @@ use crate::{
     Cluster,
 };
 
-const SCRIPTS: [(&str, &str); 9] = [
+const SCRIPTS: [(&str, &str); 12] = [
     ("bash", include_str!("programs/bash.sh")),
     ("make", include_str!("programs/make.sh")),
     ("sqlite", include_str!("programs/sqlite.sh")),
@@ -25,6 +25,9 @@ const SCRIPTS: [(&str, &str); 9] = [
     ("openssl", include_str!("programs/openssl.sh")),
     ("redis", include_str!("programs/redis.sh")),
     ("nginx", include_str!("programs/nginx.sh")),
+    ("postgres", include_str!("programs/postgres.sh")),
+    ("ffmpeg", include_str!("programs/ffmpeg.sh")),
+    ("octave", include_str!("programs/octave.sh")),
     ("python-tests", PYTHON_TESTS),
 ];
 
