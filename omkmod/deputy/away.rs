@@ -13,7 +13,7 @@ use crate::sys::task::{self, Task};
 use crate::omcore::wire;
 use crate::sys::shared::Claims;
 use crate::sys::{self, wait, Bytes};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
 use kernel::sync::lock::{mutex::MutexBackend, Guard};
 use kernel::sync::{Arc, CondVar, Mutex};
@@ -30,6 +30,8 @@ pub(crate) struct Away {
     /// Forwarded calls so far, of all threads.
     pub(crate) calls: AtomicU64,
     requested: AtomicU32,
+    /// What others can see of its memory is home, and a call has begun that ends its threads.
+    pub(super) saved: AtomicBool,
     /// During a homecoming: the shared objects that it maps.
     #[pin]
     pub(super) objects: Mutex<Option<Claims>>,
@@ -128,6 +130,7 @@ impl Away {
                 node,
                 calls: AtomicU64::new(0),
                 requested: AtomicU32::new(0),
+                saved: AtomicBool::new(false),
                 objects <- new_mutex!(None),
                 borrows,
                 window <- new_mutex!(Window { newest: 0, tickets: 0, kept: Bytes::new() }),

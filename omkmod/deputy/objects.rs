@@ -53,6 +53,10 @@ fn needs_content(nr: u32, args: [u64; 6]) -> Option<Part> {
     }
 }
 
+fn ends_threads(nr: u32) -> bool {
+    matches!(nr, NR_EXIT_GROUP | NR_EXECVE | NR_EXECVEAT)
+}
+
 impl Deputy {
     /// Before a call is run. The inner result: whether it may be.
     pub(super) fn before_call(&self, nr: u32, args: [u64; 6]) -> Result<Result> {
@@ -61,6 +65,8 @@ impl Deputy {
             if brought.is_err() && !matches!(nr, NR_EXIT | NR_EXIT_GROUP) {
                 return Ok(brought);
             }
+            // The threads that it kills have nothing to add.
+            self.away.saved.store(brought.is_ok() && ends_threads(nr), Ordering::Relaxed);
         }
         if nr == NR_SHMDT {
             let [addr, ..] = args;
@@ -168,7 +174,7 @@ impl Deputy {
 
     /// It is being killed: what others can see of its memory is saved.
     pub(super) fn last_words(&self) {
-        if self.broken.load(Ordering::Relaxed) || !shared::reachable() {
+        if self.broken.load(Ordering::Relaxed) || self.away.saved.load(Ordering::Relaxed) || !shared::reachable() {
             return;
         }
         task::stubborn(true);

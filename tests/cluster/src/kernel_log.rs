@@ -42,6 +42,7 @@ const COMPLAINTS: &[&[&str]] = &[
     &["double free"],
     &["use-after-free"],
     &["does not die of SIGKILL"],
+    &["wrote to shared memory is lost"],
     &["openmosix: panic"],
     &["rust_kernel: panicked"],
 ];
