@@ -202,8 +202,10 @@ demo: reference
 scenarios: reference
 	target/release/scenarios
 
+# To run the fuzz targets needs a nightly compiler, to see that they fit the code does not: the library is not linked.
 test: reference
 	cargo test --workspace
+	CUSTOM_LIBFUZZER_PATH=/lib/libnone.a cargo check --manifest-path omcore/fuzz/Cargo.toml --target-dir target/fuzz
 	target/release/scenarios
 
 semantics: reference

@@ -6,20 +6,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use omcore::balance::choose::{best_for, choose, Settings};
-use omcore::balance::cost::Costs;
 use omcore::balance::gossip::Window;
 use omcore::balance::message::{decode, encode, LEN};
 use omcore::balance::node::{Candidate, Place};
-use omcore::balance::thresholds::Thresholds;
 use omcore::balance::usher::usher;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Some(costs) = Costs::parse(bytes) {
-        assert_eq!(Costs::parse(costs.to_string().as_bytes()), Some(costs));
-    }
-    if let Some(thresholds) = Thresholds::parse(bytes) {
-        assert_eq!(Thresholds::parse(thresholds.to_string().as_bytes()), Some(thresholds));
-    }
     let mut window = Window::<4>::new();
     let mut own = None;
     for piece in bytes.chunks(LEN) {
