@@ -545,6 +545,7 @@ static ssize_t file_io(struct file *file, loff_t pos, u8 *buf, size_t len, bool 
 int om_share_read(struct file *file, struct address_space *mapping, pgoff_t index, u8 *out)
 {
 	loff_t pos = (loff_t)index << PAGE_SHIFT, size = i_size_read(mapping->host);
+	size_t got = 0;
 	struct page *page;
 	ssize_t n;
 
@@ -553,10 +554,14 @@ int om_share_read(struct file *file, struct address_space *mapping, pgoff_t inde
 	if (!shmem_mapping(mapping)) {
 		if (!file->f_op->read_iter)
 			return -EINVAL;
-		n = file_io(file, pos, out, PAGE_SIZE, false);
-		if (n < 0)
-			return n;
-		memset(out + n, 0, PAGE_SIZE - n);
+		/* Some file systems give less than there is. */
+		do {
+			n = file_io(file, pos + got, out + got, PAGE_SIZE - got, false);
+			if (n < 0)
+				return n;
+			got += n;
+		} while (n && got < PAGE_SIZE);
+		memset(out + got, 0, PAGE_SIZE - got);
 		return 0;
 	}
 	if (!xa_load(&mapping->i_pages, index)) {
