@@ -85,7 +85,10 @@ impl Deputy {
                         let _ = self.say(Kind::Dismiss, &[]);
                         return Ok(Some(End::Program));
                     }
-                    e => e,
+                    e => {
+                        self.away.saved.store(false, Ordering::Relaxed);
+                        e
+                    }
                 },
                 Class::Home if self.away.borrows() && for_the_next_program(nr) => {
                     self.execute(&regs, nr, &mut flags)?

@@ -65,8 +65,10 @@ impl Deputy {
             if brought.is_err() && !matches!(nr, NR_EXIT | NR_EXIT_GROUP) {
                 return Ok(brought);
             }
-            // The threads that it kills have nothing to add.
-            self.away.saved.store(brought.is_ok() && ends_threads(nr), Ordering::Relaxed);
+            if ends_threads(nr) {
+                // The threads that it kills have nothing to add.
+                self.away.saved.store(brought.is_ok(), Ordering::Relaxed);
+            }
         }
         if nr == NR_SHMDT {
             let [addr, ..] = args;
