@@ -82,8 +82,13 @@ impl Node {
     /// Installs a map and the key, and joins.
     pub fn join(&self, map: &str) -> Result<()> {
         self.write(MAP, map)?;
-        self.write_mode(KEY, TEST_KEY, 0o600)?;
+        self.write_key(TEST_KEY)?;
         self.sh(&format!("omctl setpe -w -f {MAP}")).map(drop)
+    }
+
+    /// Installs a key.
+    pub fn write_key(&self, key: &str) -> Result<()> {
+        self.write_mode(KEY, key, 0o600)
     }
 
     /// Moves a process that lives on this node.

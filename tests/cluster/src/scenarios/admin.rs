@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{ensure, Context, Result};
 
 use crate::{
-    openmosix::{to, Joined, HOME, MAP, MODULE},
+    openmosix::{to, Joined, HOME, MAP, MODULE, TEST_KEY},
     protocol::Status,
     scenario::{own, shared, Scenario},
     Cluster, Node, Program, Root,
@@ -27,6 +27,7 @@ pub fn all() -> Vec<Scenario> {
         shared("admin/leave-while-away", leave_while_away),
         shared("admin/unload-refused", unload_refused),
         own("admin/join-and-leave", small(), |cluster| join_and_leave(cluster)),
+        own("admin/discovery", small().nodes(3), |cluster| discovery(cluster)),
         own("admin/unload-100-times", small(), |cluster| unload_100_times(cluster)),
     ]
 }
@@ -219,6 +220,40 @@ fn join_and_leave(cluster: &Cluster) -> Result<()> {
         ensure!(node.read("/proc/hpc/admin/mospe")?.trim() == "0");
     }
     Ok(())
+}
+
+/// Nodes find each other and join; one with another key is not believed; one that comes later is taken in.
+fn discovery(cluster: &Cluster) -> Result<()> {
+    const OTHER_KEY: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+    let [one, two, three] = [1, 2, 3].map(|id| cluster.node(id));
+    let discover = |node: &Node, key: &str| {
+        node.write_key(key)?;
+        node.sh("omctl omdiscd -i eth0").map(drop)
+    };
+    let knows = |node: &Node, id: u16| Ok(node.run(&format!("test -e /proc/hpc/nodes/{id}"))?.status.success());
+    cluster.load_module()?;
+    for (node, key) in [(one, TEST_KEY), (two, TEST_KEY), (three, OTHER_KEY)] {
+        discover(node, key)?;
+    }
+    for (node, other) in [(one, 2), (two, 1)] {
+        node.wait_until("it has found the other", GOSSIP, || knows(node, other))?;
+    }
+    let program = Program::start(one, "memsum -m 1")?;
+    one.migrate(program.pid(), to(2))?;
+    program.advance(1)?;
+    ensure!(!knows(one, 3)? && !knows(three, 1)?, "they have another key, and believe each other");
+    // While a process is away the map does not change.
+    one.migrate(program.pid(), HOME)?;
+
+    three.sh("kill $(pidof omctl)")?;
+    discover(three, TEST_KEY)?;
+    for (node, other) in [(one, 3), (two, 3), (three, 1)] {
+        node.wait_until("it has found the other", GOSSIP, || knows(node, other))?;
+    }
+    one.migrate(program.pid(), to(3))?;
+    program.advance(1)?;
+    one.migrate(program.pid(), HOME)?;
+    program.finish()
 }
 
 fn unload_100_times(cluster: &Cluster) -> Result<()> {
