@@ -161,8 +161,7 @@ fn off_and_on(
 
 /// Two of four leave, and everything is over in half the time.
 fn fibonacci(cluster: &Cluster, runs: usize) -> Result<Vec<Figure>> {
-    let (off, on, moves) = off_and_on(cluster, "/programs/burn -m 1 -r 800", 4, runs)?;
-    // The balancer needs some seconds to believe that they will last: the shorter they are, the more that counts.
+    let (off, on, moves) = off_and_on(cluster, "/programs/burn -m 1 -r 400", 4, runs)?;
     let lost = off.iter().zip(&on).map(|(off, on)| on.busy - off.busy / 2.0).sum::<f64>() / runs as f64;
     let figures = by_both_clocks("4 Fibonacci jobs without balancing", &off, &on, |figure| {
         figure
