@@ -181,7 +181,7 @@ impl Deputy {
         }
         task::stubborn(true);
         let _ = self.link.with(|l| l.set_deadline(LAST_WORDS_MS));
-        let saved = Claims::away().and_then(|objects| self.bring(objects.ids()));
+        let saved = Claims::part(Part::All).and_then(|objects| self.bring(objects.ids()));
         let _ = self.link.with(|l| l.set_deadline(0));
         task::stubborn(false);
         if !matches!(saved, Ok(Ok(()))) {

@@ -461,7 +461,7 @@ impl Guest {
     fn knocked(&self) {
         self.listen(false);
         // A clock that it is reading is read otherwise at home: it goes on, and nothing interrupts it, neither a move nor a
-        // handler that would return into this at home.
+        // handler that would return into this at home. Nor what it would hear: that would knock again at once.
         if !self.paused.load(Ordering::Relaxed) && !task::fault_pending() && task::in_vdso() {
             return self.kick.soon();
         }

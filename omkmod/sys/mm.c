@@ -553,12 +553,12 @@ static vm_fault_t install_anon(struct om_mm *m, struct vm_fault *vmf, struct pag
 	return VM_FAULT_LOCKED;
 }
 
-/* What is known of the page becomes the answer to the fault. NULL entry: nothing is. Takes over the reference. */
+/* What is known of the page becomes the answer to the fault. Takes over the reference. */
 static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long addr, void *entry)
 {
 	vm_fault_t r;
 
-	if (!entry || xa_is_value(entry)) {
+	if (xa_is_value(entry)) {
 		/* Said once: what cannot be had now may be had later. */
 		store_erase(m, addr);
 		return VM_FAULT_SIGBUS;

@@ -45,8 +45,8 @@ impl Claims {
         let (start, end, fd) = match which {
             Part::All => (0, u64::MAX, -1),
             Part::Range(start, len) => (start, start.saturating_add(len.max(1)), -1),
-            // No descriptor is negative: such a call fails by itself.
-            Part::File(fd) => (0, 0, fd.max(0)),
+            // With no descriptor, which is negative, nothing: the call fails by itself.
+            Part::File(fd) => (0, 0, fd),
         };
         // SAFETY: no preconditions; takes the mmap lock.
         NonNull::new(unsafe { ffi::om_objects_claim_part(start as c_ulong, end as c_ulong, fd) }).map(Claims).ok_or(ENOMEM)

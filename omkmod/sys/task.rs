@@ -357,11 +357,13 @@ pub(crate) fn free_armed(owner: *mut c_void) {
     unsafe { ffi::om_armed_free(owner) };
 }
 
+/// Of `struct om_kick`, and some room: `OM_KICK_WORDS` in task.h.
+const KICK_WORDS: usize = 16;
+
 /// A knock on one task, from any context. Pinned: the kernel links it into lists.
 #[repr(C, align(8))]
 pub(crate) struct Kick {
-    /// `struct om_kick`, and some room: `OM_KICK_WORDS`.
-    raw: UnsafeCell<[u64; 16]>,
+    raw: UnsafeCell<[u64; KICK_WORDS]>,
     _pin: PhantomPinned,
 }
 
@@ -380,7 +382,7 @@ impl Drop for Kick {
 impl Kick {
     /// Not usable before [`Kick::init`].
     pub(crate) const fn new() -> Self {
-        Kick { raw: UnsafeCell::new([0; 16]), _pin: PhantomPinned }
+        Kick { raw: UnsafeCell::new([0; KICK_WORDS]), _pin: PhantomPinned }
     }
 
     /// Knocks on the current task will run `f(data)` there.

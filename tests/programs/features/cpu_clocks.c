@@ -31,8 +31,8 @@ static int64_t of_stat(void)
 	return (user + system) * (1000000000ll / sysconf(_SC_CLK_TCK));
 }
 
-static int64_t of_clock(void) { return cpu_time(CLOCK_PROCESS_CPUTIME_ID); }
-static int64_t of_thread(void) { return cpu_time(CLOCK_THREAD_CPUTIME_ID); }
+static int64_t of_clock(void) { return time_of(CLOCK_PROCESS_CPUTIME_ID); }
+static int64_t of_thread(void) { return time_of(CLOCK_THREAD_CPUTIME_ID); }
 static int64_t of_libc(void) { return clock() * (1000000000ll / CLOCKS_PER_SEC); }
 
 int main(int argc, char **argv)

@@ -97,13 +97,19 @@ static void skip(const char *reason)
 	_exit(77);
 }
 
-/* Nanoseconds that never go back. */
-static int64_t now(void)
+/* Nanoseconds of a clock. */
+static int64_t time_of(clockid_t clock)
 {
 	struct timespec time;
 
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &time) == 0);
+	CHECK(clock_gettime(clock, &time) == 0);
 	return time.tv_sec * 1000000000ll + time.tv_nsec;
+}
+
+/* Nanoseconds that never go back. */
+static int64_t now(void)
+{
+	return time_of(CLOCK_MONOTONIC);
 }
 
 /* Reads the options; `optind` is behind them. */
@@ -223,25 +229,16 @@ UNUSED static void nap(long milliseconds)
 	} \
 } while (0)
 
-/* Nanoseconds of a clock. */
-UNUSED static int64_t cpu_time(clockid_t clock)
-{
-	struct timespec time;
-
-	CHECK(clock_gettime(clock, &time) == 0);
-	return time.tv_sec * 1000000000ll + time.tv_nsec;
-}
-
 /* Computes, without a call for some thousand steps at a time, until it has used so much CPU time. */
 UNUSED static void burn(long milliseconds)
 {
-	int64_t until = cpu_time(CLOCK_THREAD_CPUTIME_ID) + milliseconds * 1000000;
+	int64_t until = time_of(CLOCK_THREAD_CPUTIME_ID) + milliseconds * 1000000;
 	static volatile double x = 1;
 
 	do
 		for (int i = 0; i < 20000; i++)
 			x = x * 1.0000001;
-	while (cpu_time(CLOCK_THREAD_CPUTIME_ID) < until);
+	while (time_of(CLOCK_THREAD_CPUTIME_ID) < until);
 }
 
 UNUSED static void handle(int signal, void (*handler)(int), int flags)
