@@ -73,16 +73,10 @@ impl Place {
     /// Waits for home's half.
     pub(crate) fn wait(self) -> Result<Arrival> {
         let until = task::now_ns() + u64::from(PATIENCE_MS) * 1_000_000;
-        let mut slot = self.0.arrived.lock();
-        loop {
-            if let Some(found) = slot.take() {
-                return Ok(found);
-            }
-            if task::now_ns() > until {
-                return Err(ETIMEDOUT);
-            }
-            wait::moment(&self.0.changed, &mut slot)?;
-        }
+        wait::until(&self.0.changed, &self.0.arrived, |slot| match slot.take() {
+            Some(found) => Some(Ok(found)),
+            None => (task::now_ns() > until).then_some(Err(ETIMEDOUT)),
+        })?
     }
 }
 

@@ -289,11 +289,7 @@ impl Away {
     /// Waits until all threads are on their way: then nobody uses the window any more.
     /// False: not all states could be received.
     pub(crate) fn gather(&self) -> Result<bool> {
-        let mut inner = self.inner.lock();
-        while inner.arrived < inner.members.len() {
-            wait::moment(&self.changed, &mut inner)?;
-        }
-        Ok(!inner.failed)
+        wait::until(&self.changed, &self.inner, |inner| (inner.arrived >= inner.members.len()).then_some(!inner.failed))
     }
 
     /// The memory is home, or stays where it is.
@@ -304,13 +300,7 @@ impl Away {
 
     /// Waits for that.
     pub(crate) fn settled(&self) -> Result<bool> {
-        let mut inner = self.inner.lock();
-        loop {
-            match inner.phase {
-                Phase::Out => wait::moment(&self.changed, &mut inner)?,
-                phase => return Ok(phase == Phase::Home),
-            }
-        }
+        wait::until(&self.changed, &self.inner, |inner| (inner.phase != Phase::Out).then_some(inner.phase == Phase::Home))
     }
 
     /// After a refusal: everything is as before once all know of it. The request is answered by one of them.
@@ -330,20 +320,12 @@ impl Away {
             let n = e.to_errno();
             r.finish(Err(Refusal::new(e, format_args!("home could not receive it (error {n}); it stays where it is"))));
         }
-        let mut inner = self.inner.lock();
-        while inner.phase == Phase::Refused {
-            wait::moment(&self.changed, &mut inner)?;
-        }
-        Ok(())
+        wait::until(&self.changed, &self.inner, |inner| (inner.phase != Phase::Refused).then_some(()))
     }
 
     /// Waits until the current deputy is the last: the others are the process again.
     pub(crate) fn outlast(&self) -> Result {
-        let mut inner = self.inner.lock();
-        while inner.members.len() > 1 {
-            wait::moment(&self.changed, &mut inner)?;
-        }
-        Ok(())
+        wait::until(&self.changed, &self.inner, |inner| (inner.members.len() <= 1).then_some(()))
     }
 
     /// Takes no requests any more. What was asked last is the caller's to fulfil.

@@ -111,21 +111,18 @@ impl Reunion {
 
     /// `None`: the caller leads.
     fn await_verdict(&self, me: &Away) -> Result<Option<Verdict>> {
-        let mut list = self.present.lock();
-        loop {
-            let mine = list.iter_mut().find(|e| e.is(me)).ok_or(EINVAL)?;
-            if let Some(v) = mine.verdict.take() {
-                return Ok(Some(v));
+        wait::until(&self.changed, &self.present, |list| {
+            let Some(mine) = list.iter().position(|e| e.is(me)) else { return Some(Err(EINVAL)) };
+            let (verdict, leader) = list.get_mut(mine).map(|e| (e.verdict.take(), e.found_by))?;
+            if verdict.is_some() {
+                return Some(Ok(verdict));
             }
-            let leader = mine.found_by;
-            if !list.iter().any(|e| e.leads && e.is(leader) && !e.is(me)) {
-                if let Some(mine) = list.iter_mut().find(|e| e.is(me)) {
-                    mine.leads = true;
-                }
-                return Ok(None);
-            }
-            wait::moment(&self.changed, &mut list)?;
-        }
+            let led = list.iter().any(|e| e.leads && e.is(leader) && !e.is(me));
+            (!led).then(|| {
+                list.get_mut(mine).into_iter().for_each(|e| e.leads = true);
+                Ok(None)
+            })
+        })?
     }
 
     fn look(&self, me: &Away, party: &Party) -> Look {
@@ -154,13 +151,13 @@ impl Reunion {
     /// Calls those that are missing, and waits until they are here or no more.
     fn call_missing(&self, me: &Away, party: &Party) -> Result {
         loop {
-            let mut list = self.present.lock();
+            let list = self.present.lock();
             if !list.iter().any(|e| e.leads && e.is(me)) {
                 return Ok(());
             }
             let missing = |list: &KVec<Entry>, a: &Away| a.alive() && !list.iter().any(|e| e.is(a));
             if !party.others.iter().any(|a| missing(&list, a)) {
-                return if party.expecting { wait::moment(&self.changed, &mut list) } else { Ok(()) };
+                return if party.expecting { wait::moment(&self.changed, list) } else { Ok(()) };
             }
             if party.others.iter().any(|a| missing(&list, a) && !a.wanted()) {
                 drop(list);
@@ -168,7 +165,7 @@ impl Reunion {
                 party.others.iter().filter(|a| !a.wanted()).for_each(|a| a.recall_alone());
                 continue;
             }
-            wait::moment(&self.changed, &mut list)?;
+            wait::moment(&self.changed, list)?;
         }
     }
 

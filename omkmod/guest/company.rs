@@ -85,11 +85,7 @@ impl Company {
 
     /// Waits until the changes of all replies before this one have been made.
     pub(super) fn await_turn(&self, ticket: u64) -> Result {
-        let mut inner = self.inner.lock();
-        while inner.turn + 1 < ticket {
-            wait::moment(&self.changed, &mut inner)?;
-        }
-        Ok(())
+        wait::until(&self.changed, &self.inner, |inner| (inner.turn + 1 >= ticket).then_some(()))
     }
 
     /// They have been made.
@@ -100,28 +96,32 @@ impl Company {
 
     /// Waits until all stand still. True for exactly one of them.
     pub(super) fn gather(&self) -> Result<bool> {
-        let mut inner = self.inner.lock();
-        inner.waiting += 1;
-        self.changed.notify_all();
-        while inner.waiting < inner.alive {
-            wait::moment(&self.changed, &mut inner)?;
+        let last = {
+            let mut inner = self.inner.lock();
+            inner.waiting += 1;
+            inner.waiting >= inner.alive
+        };
+        if last {
+            self.changed.notify_all();
         }
-        let first = !inner.chosen;
-        inner.chosen = true;
-        Ok(first)
+        wait::until(&self.changed, &self.inner, |inner| {
+            // One that is chosen has seen all stand. Since then some may have been through, and wait here no longer.
+            let all = inner.chosen || inner.waiting >= inner.alive;
+            all.then(|| !core::mem::replace(&mut inner.chosen, true))
+        })
     }
 
     /// After a refusal: goes on when all know of it.
     pub(super) fn disperse(&self) -> Result {
-        let mut inner = self.inner.lock();
-        inner.waiting = inner.waiting.saturating_sub(1);
-        if inner.waiting == 0 {
-            inner.chosen = false;
+        let last = {
+            let mut inner = self.inner.lock();
+            inner.waiting = inner.waiting.saturating_sub(1);
+            inner.chosen &= inner.waiting != 0;
+            inner.waiting == 0
+        };
+        if last {
             self.changed.notify_all();
         }
-        while inner.chosen {
-            wait::moment(&self.changed, &mut inner)?;
-        }
-        Ok(())
+        wait::until(&self.changed, &self.inner, |inner| (!inner.chosen).then_some(()))
     }
 }

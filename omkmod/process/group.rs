@@ -266,7 +266,7 @@ impl Lead {
             let group = sharers(&me).map_err(too_many)?;
             let others = || group.iter().filter(|t| **t != me);
             let called = self.call(c, others())?;
-            let mut state = self.0.state.lock();
+            let state = self.0.state.lock();
             if let Some(refusal) = state.failed {
                 return Err(refusal);
             }
@@ -283,7 +283,7 @@ impl Lead {
                 });
             }
             if state.missing().is_some() {
-                wait::moment(&self.0.changed, &mut state)?;
+                wait::moment(&self.0.changed, state)?;
             } else {
                 drop(state);
                 task::sleep_ms(LOOK_MS);
@@ -346,16 +346,13 @@ impl Lead {
     }
 
     fn await_ready(&self) -> Outcome<()> {
-        let mut state = self.0.state.lock();
-        loop {
-            if let Some(refusal) = state.failed {
-                return Err(refusal);
+        wait::until(&self.0.changed, &self.0.state, |state| match state.failed {
+            Some(refusal) => Some(Err(refusal)),
+            None => {
+                let waits = state.missing().is_some() || state.members.iter().any(|m| matches!(m.place, Place::Standing(..)));
+                (!waits).then_some(Ok(()))
             }
-            if state.missing().is_none() && !state.members.iter().any(|m| matches!(m.place, Place::Standing(..))) {
-                return Ok(());
-            }
-            wait::moment(&self.0.changed, &mut state)?;
-        }
+        })?
     }
 }
 
@@ -387,19 +384,19 @@ impl Drop for Follower {
 impl Follower {
     /// Waits for the next attempt. `None`: there is none, it stays.
     pub(super) fn orders(&self) -> Option<u16> {
-        let mut state = self.group.state.lock();
-        loop {
-            // Dismissed.
-            state.member(self.pid)?;
+        wait::until(&self.group.changed, &self.group.state, |state| {
+            let dismissed = state.member(self.pid).is_none();
             match state.order {
-                Order::Go | Order::Dismiss => return None,
+                _ if dismissed => Some(None),
+                Order::Go | Order::Dismiss => Some(None),
                 Order::Assemble if state.round != self.round() => {
                     self.round.store(state.round, Ordering::Relaxed);
-                    return Some(state.to);
+                    Some(Some(state.to))
                 }
-                _ => wait::moment(&self.group.changed, &mut state).ok()?,
+                _ => None,
             }
-        }
+        })
+        .ok()?
     }
 
     fn round(&self) -> u32 {
@@ -408,24 +405,26 @@ impl Follower {
 
     /// Takes a place and waits for an order; any other than the expected ends the attempt.
     fn hold(&self, place: Place, expected: Order) -> Outcome<u64> {
-        let mut state = self.group.state.lock();
         let round = self.round();
-        if state.round == round {
-            let m = state.member(self.pid).ok_or_else(called_off)?;
-            m.place = place;
-            state.stood += u64::from(matches!(place, Place::Standing(..)));
+        {
+            let mut state = self.group.state.lock();
+            if state.round == round {
+                let m = state.member(self.pid).ok_or_else(called_off)?;
+                m.place = place;
+                state.stood += u64::from(matches!(place, Place::Standing(..)));
+            }
         }
         self.group.changed.notify_all();
-        loop {
+        wait::until(&self.group.changed, &self.group.state, |state| {
             if state.round != round || state.member(self.pid).is_none() {
-                return Err(called_off());
+                return Some(Err(called_off()));
             }
             match state.order {
-                order if order == expected => return Ok(state.pages),
-                Order::Assemble | Order::Load => wait::moment(&self.group.changed, &mut state)?,
-                _ => return Err(called_off()),
+                order if order == expected => Some(Ok(state.pages)),
+                Order::Assemble | Order::Load => None,
+                _ => Some(Err(called_off())),
             }
-        }
+        })?
     }
 
     fn stand(&self) -> Outcome<Passage> {

@@ -118,7 +118,7 @@ impl Muster {
                     called.push(t.clone(), GFP_KERNEL)?;
                 }
             }
-            let mut state = muster.square.state.lock();
+            let state = muster.square.state.lock();
             if state.present.len() == others.len() {
                 drop(state);
                 // Nobody runs who could make one more.
@@ -133,7 +133,7 @@ impl Muster {
                     format_args!("one of its threads does not react (it may wait for a vforked child, or for a disk)"),
                 ));
             }
-            wait::moment(&muster.square.changed, &mut state)?;
+            wait::moment(&muster.square.changed, state)?;
         }
     }
 
@@ -149,19 +149,18 @@ impl Muster {
 
     /// Each boards, under the cookie in its place. Waits until all have.
     pub(super) fn board(&self, away: &Arc<Away>, cookies: &[[u64; 2]]) -> Outcome<()> {
-        let mut state = self.square.state.lock();
-        for (m, cookie) in state.present.iter_mut().zip(cookies) {
-            m.cookie = *cookie;
-        }
-        state.order = Order::Board(away.clone());
-        self.square.changed.notify_all();
-        while state.boarded < state.present.len() {
-            if let Some(refusal) = state.failed {
-                return Err(refusal);
+        {
+            let mut state = self.square.state.lock();
+            for (m, cookie) in state.present.iter_mut().zip(cookies) {
+                m.cookie = *cookie;
             }
-            wait::moment(&self.square.changed, &mut state)?;
+            state.order = Order::Board(away.clone());
         }
-        state.failed.map_or(Ok(()), Err)
+        self.square.changed.notify_all();
+        wait::until(&self.square.changed, &self.square.state, |state| match state.failed {
+            Some(refusal) => Some(Err(refusal)),
+            None => (state.boarded >= state.present.len()).then_some(Ok(())),
+        })?
     }
 
     /// The process is elsewhere from now on.
@@ -184,18 +183,12 @@ impl Square {
 
     /// `Some`: to board.
     fn first_order(&self, at: usize) -> Option<(Arc<Away>, [u64; 2])> {
-        let mut state = self.state.lock();
-        loop {
-            match &state.order {
-                Order::Wait => {}
-                Order::Board(away) => {
-                    let away = away.clone();
-                    return state.present.get(at).map(|m| (away, m.cookie));
-                }
-                Order::Go | Order::StandDown => return None,
-            }
-            wait::moment(&self.changed, &mut state).ok()?;
-        }
+        wait::until(&self.changed, &self.state, |state| match &state.order {
+            Order::Wait => None,
+            Order::Board(away) => Some(state.present.get(at).map(|m| (away.clone(), m.cookie))),
+            Order::Go | Order::StandDown => Some(None),
+        })
+        .ok()?
     }
 
     fn report(&self, failed: Option<Refusal>) {
@@ -209,17 +202,12 @@ impl Square {
 
     /// True: go.
     fn last_order(&self) -> bool {
-        let mut state = self.state.lock();
-        loop {
-            match &state.order {
-                Order::Go => return true,
-                Order::StandDown => return false,
-                Order::Wait | Order::Board(_) => {}
-            }
-            if wait::moment(&self.changed, &mut state).is_err() {
-                return false;
-            }
-        }
+        let go = wait::until(&self.changed, &self.state, |state| match &state.order {
+            Order::Go => Some(true),
+            Order::StandDown => Some(false),
+            Order::Wait | Order::Board(_) => None,
+        });
+        go.unwrap_or(false)
     }
 }
 

@@ -2,7 +2,7 @@
 /*
  * What the test programs share. Each is run as
  *
- *     PROGRAM [-p FILE] [-r ROUNDS] [-m MEGABYTES]
+ *     PROGRAM [-p FILE] [-r ROUNDS] [-m MEGABYTES] [-w WORKERS]
  *
  * and repeats a round of work that checks itself: ROUNDS times, or, with -p alone, until FILE.stop exists.
  * After every round the number of rounds so far stands in FILE, so that a test can wait for progress
@@ -28,9 +28,10 @@ struct options {
 	const char *progress;
 	long rounds;
 	long megabytes;
+	long workers;
 };
 
-static struct options options = { NULL, 0, 8 };
+static struct options options = { NULL, 0, 8, 4 };
 static long rounds_done;
 static int progress_fd = -1;
 
@@ -55,11 +56,12 @@ static void start(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "p:r:m:")) != -1) {
+	while ((option = getopt(argc, argv, "p:r:m:w:")) != -1) {
 		switch (option) {
 		case 'p': options.progress = optarg; break;
 		case 'r': options.rounds = atol(optarg); break;
 		case 'm': options.megabytes = atol(optarg); break;
+		case 'w': options.workers = atol(optarg); break;
 		default: exit(2);
 		}
 	}

@@ -7,17 +7,17 @@
 #include <pthread.h>
 #include <sys/syscall.h>
 
-#define WORKERS 4
+#define MOST 64
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static pthread_t workers[WORKERS];
-static long turns[WORKERS];
+static pthread_t workers[MOST];
+static long turns[MOST];
 static int turn, stop;
 static __thread long number = -1;
-static volatile sig_atomic_t signalled[WORKERS];
+static volatile sig_atomic_t signalled[MOST];
 static char shared[4096];
-static pid_t tids[WORKERS];
+static pid_t tids[MOST];
 
 static void on_signal(int signal)
 {
@@ -38,7 +38,7 @@ static void *work(void *argument)
 		while (turn != number && !stop)
 			CHECK(pthread_cond_wait(&changed, &lock) == 0);
 		turns[number]++;
-		turn = (number + 1) % WORKERS;
+		turn = (number + 1) % options.workers;
 		pthread_cond_broadcast(&changed);
 		CHECK(pthread_mutex_unlock(&lock) == 0);
 		if (stop)
@@ -85,19 +85,20 @@ int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	struct timespec moment = { 0, 1000000 };
-	long i, before[WORKERS];
+	long i, before[MOST];
 	void *result;
 
 	start(argc, argv);
+	CHECK(options.workers > 0 && options.workers <= MOST);
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
-	for (i = 0; i < WORKERS; i++)
+	for (i = 0; i < options.workers; i++)
 		CHECK(pthread_create(&workers[i], NULL, work, (void *)i) == 0);
 	do {
 		pthread_mutex_lock(&lock);
 		memcpy(before, turns, sizeof before);
 		pthread_mutex_unlock(&lock);
 		births();
-		for (i = 0; i < WORKERS; i++) {
+		for (i = 0; i < options.workers; i++) {
 			int seen = signalled[i];
 
 			CHECK(pthread_kill(workers[i], SIGUSR1) == 0);
@@ -105,7 +106,7 @@ int main(int argc, char **argv)
 				nanosleep(&moment, NULL);
 		}
 		/* Everybody works. */
-		for (i = 0; i < WORKERS; i++)
+		for (i = 0; i < options.workers; i++)
 			while (__atomic_load_n(&turns[i], __ATOMIC_RELAXED) == before[i])
 				nanosleep(&moment, NULL);
 	} while (another_round());
@@ -113,7 +114,7 @@ int main(int argc, char **argv)
 	stop = 1;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
-	for (i = 0; i < WORKERS; i++)
+	for (i = 0; i < options.workers; i++)
 		CHECK(pthread_join(workers[i], &result) == 0 && result == (void *)(i * 10));
 	return pass();
 }

@@ -40,8 +40,11 @@ pub fn all() -> Vec<Scenario> {
     }
     all.extend([
         shared("moves/unequal-clocks", unequal_clocks),
+        shared("moves/features", features),
         shared("moves/from-any-home", from_any_home),
-        shared("moves/back-and-forth", back_and_forth),
+        shared("moves/back-and-forth", |cluster| back_and_forth(cluster, "memsum -m 2", 20)),
+        // All threads wait for each other at each turn.
+        shared("moves/crowd", |cluster| back_and_forth(cluster, "threads -w 12", 8)),
         shared("moves/many-at-once", many_at_once),
         shared("moves/state-unchanged", |cluster| state_unchanged(cluster, "still")),
         shared("moves/state-unchanged-dynamic", |cluster| state_unchanged(cluster, "still-dynamic")),
@@ -102,6 +105,18 @@ fn unequal_clocks(cluster: &Cluster) -> Result<()> {
     toured.and(set_right)
 }
 
+/// Of the programs that `make semantics` runs, those that have found what others did not: started away, and moved all the time.
+fn features(cluster: &Cluster) -> Result<()> {
+    for feature in ["threads_file_pages", "threads_exit_shared", "clock_in_handlers", "mmap_sparse_reads"] {
+        for (by, options) in [("omctl mosrun 2", "-r 1"), ("/programs/stir /tmp/report 2 200", "-t 3000")] {
+            let command = format!("{by} /programs/features/{feature} {options} </dev/null");
+            let run = cluster.node(1).shell(&command).time_limit(Duration::from_secs(120));
+            passed(run.run()?).context(command)?;
+        }
+    }
+    Ok(())
+}
+
 /// Every node can be home to a process and host to another, also one that has no files.
 fn from_any_home(cluster: &Cluster) -> Result<()> {
     for (home, host) in [(2, 1), (3, 2), (3, 1), (2, 3)] {
@@ -115,10 +130,10 @@ fn from_any_home(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-fn back_and_forth(cluster: &Cluster) -> Result<()> {
+fn back_and_forth(cluster: &Cluster, command: &str, turns: usize) -> Result<()> {
     let home = cluster.node(1);
-    let program = Program::start(home, "memsum -m 2")?;
-    for turn in 0..20 {
+    let program = Program::start(home, command)?;
+    for turn in 0..turns {
         let destination = [to(2), HOME, to(3), to(2)][turn % 4];
         home.migrate(program.pid(), destination).with_context(|| format!("move {turn}"))?;
         program.advance(1)?;
