@@ -363,6 +363,12 @@ impl<'a> Map<'a> {
             .chain(self.entries.iter().filter(move |e| e.alias && e.first_id == id).map(|e| e.first_ip))
     }
 
+    /// Whether each address of `other` is the same node's here, and each node's primary address is the same.
+    pub fn includes(&self, other: Map<'_>) -> bool {
+        other.nodes().all(|(id, ip)| self.ip_of(id) == Some(ip))
+            && other.entries.iter().filter(|e| e.alias).all(|e| self.id_of(e.first_ip) == Some(e.first_id))
+    }
+
     /// Which node this machine is, given all its addresses. Addresses that are not in the map do not matter.
     pub fn find_self(&self, ips: impl IntoIterator<Item = u32>) -> Result<u16, SelfError> {
         let mut found = None;

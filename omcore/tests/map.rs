@@ -152,6 +152,21 @@ fn a_machine_finds_itself() {
     assert!(SelfError::Missing.to_string().contains("well-formed"));
 }
 
+#[test]
+fn a_map_grows() {
+    let old = read("1 10.0.0.1 3\n2 10.1.0.2 ALIAS").unwrap();
+    let old = Map::new(&old);
+    let with = |text: &str| Map::new(&read(text).unwrap()).includes(old);
+    assert!(with("1 10.0.0.1 3\n2 10.1.0.2 ALIAS"));
+    assert!(with("1 10.0.0.1 1\n2 10.0.0.2 8\n2 10.1.0.2 ALIAS\n1 10.1.0.1 ALIAS"), "more, cut otherwise");
+    assert!(!with("1 10.0.0.1 3"), "an alias less");
+    assert!(!with("1 10.0.0.1 2\n2 10.1.0.2 ALIAS"), "a node less");
+    assert!(!with("1 10.0.0.1 3\n3 10.1.0.2 ALIAS"), "an alias of another node");
+    assert!(!with("1 10.0.0.1 1\n2 10.1.0.2 1\n2 10.0.0.2 ALIAS\n3 10.0.0.3 1"), "another primary address");
+    assert!(!Map::new(&[]).includes(old));
+    assert!(old.includes(Map::new(&[])));
+}
+
 fn word() -> impl Strategy<Value = String> {
     prop_oneof![
         (0u32..70000).prop_map(|n| n.to_string()),
@@ -206,6 +221,19 @@ proptest! {
     #[test]
     fn map_like_text_is_refused_or_consistent(text in map_like()) {
         check(&text)?;
+    }
+
+    #[test]
+    fn a_map_includes_what_it_says_too(all in map_like(), keep in any::<[bool; 9]>(), more in map_like()) {
+        let some: Vec<_> = all.lines().zip(keep).filter(|(_, keep)| *keep).map(|(line, _)| line).collect();
+        for part in [some.join("\n"), more] {
+            if let (Ok(all), Ok(part)) = (read(&all), read(&part)) {
+                let (all, part) = (Map::new(&all), Map::new(&part));
+                let says = |id: u16, ip: u32| all.ips_of(id).any(|i| i == ip);
+                let slowly = part.nodes().all(|(id, ip)| all.ip_of(id) == Some(ip) && part.ips_of(id).all(|ip| says(id, ip)));
+                prop_assert_eq!(all.includes(part), slowly);
+            }
+        }
     }
 
     #[test]

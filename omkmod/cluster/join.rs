@@ -101,9 +101,14 @@ impl Cluster {
         // The map's rooms that were not needed are given back by copying.
         let mut exact = KVec::new();
         exact.extend_from_slice(entries.get(..n).ok_or(EINVAL)?, GFP_KERNEL)?;
-        let _one = self.joining.lock();
-        self.quit(force, why)?;
         let m = Arc::new(Membership { entries: exact, own_id: own, own_ip, key }, GFP_KERNEL)?;
+        let _one = self.joining.lock();
+        if !force && self.in_use() != (0, 0) && self.membership().is_some_and(|old| m.extends(&old)) {
+            pr_info!("the map has changed: this is node {} of {} configured\n", own, m.map().len());
+            *self.membership.lock() = Some(m);
+            return Ok(());
+        }
+        self.quit(force, why)?;
         *self.membership.lock() = Some(m.clone());
         let threads = (|| {
             Ok::<_, Error>(Threads {
@@ -146,18 +151,23 @@ impl Cluster {
         Ok(())
     }
 
+    /// How many processes are away, and how many threads of others are here.
+    fn in_use(&self) -> (usize, usize) {
+        (self.away.lock().len(), self.guests.lock().len())
+    }
+
     /// Ends the present membership. Refused while processes are away or hosted; with `force` they are moved first.
     fn quit(&self, force: bool, why: &mut Text<'_>) -> Result<(), Refused> {
         if self.membership().is_none() {
             return Ok(());
         }
-        let (away, hosted) = (self.away.lock().len(), self.guests.lock().len());
+        let (away, hosted) = self.in_use();
         if away + hosted > 0 {
             if !force {
                 let _ = write!(
                     why,
-                    "{away} processes are away and {hosted} are hosted here: bring them home first (mosctl expel, mosctl \
-                     bring), or force it (setpe -W)"
+                    "{away} processes are away and {hosted} are hosted here: nodes can be added to the map, but for any other \
+                     change bring them home first (mosctl expel, mosctl bring), or force it (setpe -W)"
                 );
                 return Err(EBUSY);
             }

@@ -2,7 +2,7 @@
 //! The cluster as this node knows it: the map, the switches of the administrator, who is away and who is hosted.
 //!
 //! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `away`, `guests`,
-//! `cradles`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
+//! `cradles`, `departures`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
 
 pub(crate) mod admission;
 pub(crate) mod balance;
@@ -19,6 +19,7 @@ use crate::guest::Guest;
 use crate::omcore::map::{Entry, Map};
 use crate::process::errand::Rest;
 use crate::process::records::Records;
+use crate::process::request::Departures;
 use crate::sys;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use settings::Settings;
@@ -26,7 +27,7 @@ use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
 use kernel::{new_mutex, pin_init};
 
-/// Being a node of a cluster: fixed from joining to leaving.
+/// Being a node of a cluster. From joining to leaving it is replaced only by one that extends it.
 pub(crate) struct Membership {
     entries: KVec<Entry>,
     own_id: u16,
@@ -53,6 +54,13 @@ impl Membership {
     /// The map.
     pub(crate) fn map(&self) -> Map<'_> {
         Map::new(&self.entries)
+    }
+
+    /// Is it the other one, with nodes or addresses added? Then whatever relies on the other one can rely on it.
+    fn extends(&self, other: &Membership) -> bool {
+        (self.own_id, self.own_ip) == (other.own_id, other.own_ip)
+            && *self.key == *other.key
+            && self.map().includes(other.map())
     }
 
     /// First address of a node.
@@ -91,6 +99,9 @@ pub(crate) struct Cluster {
     /// Processes that are about to leave, and the journey each is part of.
     #[pin]
     claims: Mutex<KVec<(i32, u64)>>,
+    /// What processes that are at home have been asked.
+    #[pin]
+    pub(crate) departures: Mutex<Departures>,
     /// What is remembered of processes that moved.
     #[pin]
     pub(crate) records: Mutex<Records>,
@@ -137,6 +148,7 @@ impl Holder {
                 cradles <- new_mutex!(KVec::new()),
                 reunion <- Reunion::new(),
                 claims <- new_mutex!(KVec::new()),
+                departures <- new_mutex!(Departures::new()),
                 records <- new_mutex!(Records::new()),
                 resting <- new_mutex!(KVec::new()),
                 mustering <- new_mutex!(KVec::new()),

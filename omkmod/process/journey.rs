@@ -71,7 +71,12 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
     let pid = task.pid();
     let request = Request::by(cause, target)?;
     for tried in 0.. {
-        let Some(away) = c.away(pid) else { break };
+        let Some(away) = c.away(pid) else {
+            if target == Target::Home && cause == Cause::Command && !stays(c, pid)? {
+                continue;
+            }
+            break;
+        };
         if let Target::Node(to) = target {
             // A hop begins with coming home: not for a node that does not answer.
             if to != away.node {
@@ -123,9 +128,29 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
     if cause == Cause::Own {
         Task::current()?.run(journey)?;
     } else {
-        task.run(journey)?;
+        c.departures.lock().add(pid, request.clone())?;
+        if let Err(e) = task.run(journey) {
+            request.finish(Err(Refusal::from(e)));
+            return Err(Refusal::from(e));
+        }
     }
     Ok(request)
+}
+
+/// What a process at home was asked before, by others, is asked no longer. False: it was on its way out already, and is somewhere
+/// now.
+fn stays(c: &Cluster, pid: i32) -> Outcome<bool> {
+    loop {
+        let Some(departure) = c.departures.lock().of(pid) else { return Ok(true) };
+        if departure.withdraw() {
+            continue;
+        }
+        match departure.wait() {
+            Ok(()) => return Ok(false),
+            Err(refusal) if departure.outcome().is_none() => return Err(refusal),
+            Err(_) => {}
+        }
+    }
 }
 
 /// Processes that share memory with this one, which is at home, begin their common journey at home.
@@ -253,6 +278,9 @@ fn fulfil(mut next: Option<Next>) {
 
 #[inline(never)]
 fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> Option<Arc<Deputy>> {
+    if !request.begin() {
+        return None;
+    }
     // Another request was faster: the deputy it made of us takes this one as well.
     if task::role().0 == Role::Deputy {
         let posted = cluster().and_then(|c| c.away(task::pid())).map(|away| away.post(request.clone()));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A wish that a process be somewhere else: made by one task, fulfilled by the process itself.
 
-use crate::sys::errno::ETIMEDOUT;
+use crate::sys;
+use crate::sys::errno::{ECANCELED, ETIMEDOUT};
 use core::fmt::{self, Write};
 use kernel::prelude::*;
 use kernel::sync::{Arc, CondVar, Mutex};
@@ -85,6 +86,15 @@ impl From<kernel::alloc::AllocError> for Refusal {
 /// How a request ended.
 pub(crate) type Outcome = core::result::Result<(), Refusal>;
 
+/// How far it is.
+enum State {
+    /// The process has not seen it yet.
+    Asked,
+    /// The process is about to fulfil it.
+    Begun,
+    Done(Outcome),
+}
+
 /// How long a requester waits for the process to react and move, in jiffies at most 1000 a second.
 const PATIENCE_MS: u32 = 300_000;
 
@@ -94,7 +104,7 @@ pub(crate) struct Request {
     pub(crate) target: Target,
     pub(crate) cause: Cause,
     #[pin]
-    done: Mutex<Option<Outcome>>,
+    state: Mutex<State>,
     #[pin]
     changed: CondVar,
 }
@@ -108,32 +118,60 @@ impl Request {
     /// A new one.
     pub(crate) fn by(cause: Cause, target: Target) -> Result<Arc<Self>> {
         Arc::pin_init(
-            pin_init!(Request { target, cause, done <- new_mutex!(None), changed <- new_condvar!() }),
+            pin_init!(Request { target, cause, state <- new_mutex!(State::Asked), changed <- new_condvar!() }),
             GFP_KERNEL,
         )
     }
 
+    /// The process sets about it. False: it was withdrawn.
+    pub(super) fn begin(&self) -> bool {
+        let mut state = self.state.lock();
+        if let State::Asked = *state {
+            *state = State::Begun;
+        }
+        !matches!(*state, State::Done(_))
+    }
+
+    /// Somebody wants the opposite. False: too late, the process has set about it, or is through with it.
+    pub(super) fn withdraw(&self) -> bool {
+        {
+            let mut state = self.state.lock();
+            let State::Asked = *state else { return false };
+            *state = State::Done(Err(Refusal::new(ECANCELED, format_args!("it was told to be at home meanwhile"))));
+        }
+        self.changed.notify_all();
+        true
+    }
+
     /// The process says how it went. Only the first word counts.
     pub(crate) fn finish(&self, outcome: Outcome) {
-        self.done.lock().get_or_insert(outcome);
+        {
+            let mut state = self.state.lock();
+            if !matches!(*state, State::Done(_)) {
+                *state = State::Done(outcome);
+            }
+        }
         self.changed.notify_all();
     }
 
     /// How it went, if it is over.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
-        *self.done.lock()
+        match *self.state.lock() {
+            State::Done(outcome) => Some(outcome),
+            State::Asked | State::Begun => None,
+        }
     }
 
     /// Waits for the end; a signal or the end of patience ends the waiting, not the request.
     pub(crate) fn wait(&self) -> Outcome {
         let mut left = kernel::time::msecs_to_jiffies(PATIENCE_MS);
-        let mut done = self.done.lock();
+        let mut state = self.state.lock();
         loop {
-            if let Some(outcome) = *done {
+            if let State::Done(outcome) = *state {
                 return outcome;
             }
             use kernel::sync::CondVarTimeoutResult::*;
-            match self.changed.wait_interruptible_timeout(&mut done, left) {
+            match self.changed.wait_interruptible_timeout(&mut state, left) {
                 Woken { jiffies } => left = jiffies,
                 Timeout => {
                     return Err(Refusal::new(ETIMEDOUT, format_args!("the process did not react in time; it may still move")))
@@ -143,5 +181,29 @@ impl Request {
                 }
             }
         }
+    }
+}
+
+/// The requests that processes leave home, made and not over: at most as many as there are tasks that wait for them, and what
+/// the balancer asks for at once.
+pub(crate) struct Departures(KVec<(i32, Arc<Request>)>);
+
+impl Departures {
+    /// Nobody leaves.
+    pub(crate) const fn new() -> Self {
+        Departures(KVec::new())
+    }
+
+    /// One more, of the process `pid`.
+    pub(super) fn add(&mut self, pid: i32, request: Arc<Request>) -> Result {
+        while let Some(over) = self.0.iter().position(|(_, r)| r.outcome().is_some()) {
+            sys::swap_remove(&mut self.0, over);
+        }
+        Ok(self.0.push((pid, request), GFP_KERNEL)?)
+    }
+
+    /// One of a process.
+    pub(super) fn of(&self, pid: i32) -> Option<Arc<Request>> {
+        self.0.iter().find(|(p, r)| *p == pid && r.outcome().is_none()).map(|(_, r)| r.clone())
     }
 }

@@ -20,4 +20,5 @@ pub(crate) const ENETDOWN: Error = error(100);
 pub(crate) const ECONNRESET: Error = error(104);
 pub(crate) const ETIMEDOUT: Error = error(110);
 pub(crate) const ECONNREFUSED: Error = error(111);
+pub(crate) const ECANCELED: Error = error(125);
 pub(crate) const ENOKEY: Error = error(126);

@@ -54,6 +54,11 @@ impl Program {
         self.process.node()
     }
 
+    /// The file that counts its rounds.
+    pub fn progress(&self) -> &str {
+        &self.progress
+    }
+
     pub fn process(&self) -> &Process {
         &self.process
     }

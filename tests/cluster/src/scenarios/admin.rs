@@ -32,6 +32,9 @@ pub fn all() -> Vec<Scenario> {
     ]
 }
 
+/// Not the cluster's.
+const OTHER_KEY: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+
 /// Leaves, as a state to start from, and joins again at the end.
 fn rejoin(node: &Node, cluster: &Cluster) -> Result<()> {
     node.join(&cluster.map())
@@ -133,11 +136,36 @@ fn new_map_while_away(cluster: &Cluster) -> Result<()> {
     let (home, host) = (cluster.node(1), cluster.node(2));
     let program = Program::start(home, "memsum -m 2")?;
     home.migrate(program.pid(), to(2))?;
-    for node in [home, host] {
-        node.run(&format!("omctl setpe -w -f {MAP}"))?.expect_failure()?;
-        ensure!(home.where_is(program.pid())? == 2, "a refused setpe has moved it");
+    // A node less; another address for one; another key.
+    let same = cluster.map();
+    for (map, options) in [
+        ("1 10.77.0.1 2\n", ""),
+        ("1 10.77.0.1 2\n3 10.77.0.4 1\n", ""),
+        (&same, "--key /tmp/other.key"),
+    ] {
+        for node in [home, host] {
+            node.write("/tmp/other.map", map)?;
+            node.sh(&format!("umask 077; echo {OTHER_KEY} >/tmp/other.key"))?;
+            let said = node.run(&format!("omctl setpe -w -f /tmp/other.map {options}"))?.expect_failure()?.error_text();
+            ensure!(said.contains("can be added"), "setpe says `{said}`");
+            ensure!(node.sh("omctl setpe -r")?.contains(cluster.map().trim()), "the map has changed");
+            ensure!(home.where_is(program.pid())? == 2, "a refused setpe has moved it");
+        }
     }
     program.advance(1)?;
+    // More nodes, and one more address.
+    for node in [home, host] {
+        node.write("/tmp/more.map", "1 10.77.0.1 3\n3 10.78.0.3 ALIAS\n7 10.77.0.7 2\n")?;
+        node.sh("omctl setpe -w -f /tmp/more.map")?;
+        node.sh("test -d /proc/hpc/nodes/8")?;
+        ensure!(home.where_is(program.pid())? == 2, "a larger map has moved it");
+    }
+    let gone = home.try_migrate(program.pid(), to(7))?.expect_failure()?;
+    ensure!(!gone.error_text().contains("not in the map"), "node 7 is not known: {gone}");
+    program.advance(1)?;
+    home.migrate(program.pid(), to(3)).context("with the larger map")?;
+    program.advance(1)?;
+    home.migrate(program.pid(), to(2))?;
     home.sh(&format!("omctl setpe -W -f {MAP}"))?;
     ensure!(home.where_is(program.pid())? == 0, "setpe -W did not bring it home");
     program.advance(1)?;
@@ -224,7 +252,6 @@ fn join_and_leave(cluster: &Cluster) -> Result<()> {
 
 /// Nodes find each other and join; one with another key is not believed; one that comes later is taken in.
 fn discovery(cluster: &Cluster) -> Result<()> {
-    const OTHER_KEY: &str = "2222222222222222222222222222222222222222222222222222222222222222";
     let [one, two, three] = [1, 2, 3].map(|id| cluster.node(id));
     let discover = |node: &Node, key: &str| {
         node.write_key(key)?;
@@ -242,14 +269,14 @@ fn discovery(cluster: &Cluster) -> Result<()> {
     one.migrate(program.pid(), to(2))?;
     program.advance(1)?;
     ensure!(!knows(one, 3)? && !knows(three, 1)?, "they have another key, and believe each other");
-    // While a process is away the map does not change.
-    one.migrate(program.pid(), HOME)?;
 
+    // A node comes while a process is away.
     three.sh("kill $(pidof omctl)")?;
     discover(three, TEST_KEY)?;
     for (node, other) in [(one, 3), (two, 3), (three, 1)] {
         node.wait_until("it has found the other", GOSSIP, || knows(node, other))?;
     }
+    ensure!(one.where_is(program.pid())? == 2, "the process has not stayed where it was");
     one.migrate(program.pid(), to(3))?;
     program.advance(1)?;
     one.migrate(program.pid(), HOME)?;

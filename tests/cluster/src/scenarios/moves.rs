@@ -50,6 +50,7 @@ pub fn all() -> Vec<Scenario> {
         shared("moves/state-unchanged-dynamic", |cluster| state_unchanged(cluster, "still-dynamic")),
         shared("moves/untouched-memory-stays-home", untouched_memory_stays_home),
         shared("moves/to-where-it-is", to_where_it_is),
+        shared("moves/taken-back", taken_back),
         shared("moves/of-its-own", of_its_own),
         shared("moves/who-waits", who_waits),
         shared("moves/proc-files", proc_files),
@@ -205,6 +206,26 @@ fn to_where_it_is(cluster: &Cluster) -> Result<()> {
         program.advance(1)?;
     }
     ensure!(home.where_is(program.pid())? == 0, "not at home");
+    program.finish()
+}
+
+/// A process that has not reacted yet to what it was asked is told to be at home, and does not leave when it reacts.
+fn taken_back(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "vforks")?;
+    let asks = home.command(&["omctl", "migrate", &program.pid().to_string(), "2"]).spawn()?;
+    home.wait_until("the request to leave is taken back", Duration::from_secs(20), || {
+        // The first time may be too early: nothing has been asked yet.
+        home.migrate(program.pid(), HOME)?;
+        Ok(asks.status().is_some())
+    })?;
+    let said = asks.wait()?.expect_failure()?.error_text();
+    ensure!(said.contains("told to be at home"), "the first asker heard `{said}`");
+    home.write(&format!("{}.go", program.progress()), "")?;
+    program.advance(3)?;
+    ensure!(home.where_is(program.pid())? == 0 && home.moves_count(program.pid())? == 0, "it has left");
+    home.migrate(program.pid(), to(2)).context("after that")?;
+    program.advance(1)?;
     program.finish()
 }
 
