@@ -197,6 +197,11 @@ impl Cluster {
     }
 
     fn bring_all(&self, why: &mut Text<'_>) -> Result<(), Refused> {
+        // Those that are on their way out are away soon, or stay.
+        let departures = self.departures.lock().all()?;
+        for departure in departures.iter().filter(|d| !d.withdraw()) {
+            let _ = departure.wait();
+        }
         let mut asked = KVec::new();
         for d in self.all_away()?.iter() {
             let same = d.asked(Target::Home);

@@ -133,7 +133,7 @@ impl Request {
     }
 
     /// Somebody wants the opposite. False: too late, the process has set about it, or is through with it.
-    pub(super) fn withdraw(&self) -> bool {
+    pub(crate) fn withdraw(&self) -> bool {
         {
             let mut state = self.state.lock();
             let State::Asked = *state else { return false };
@@ -200,6 +200,15 @@ impl Departures {
             sys::swap_remove(&mut self.0, over);
         }
         Ok(self.0.push((pid, request), GFP_KERNEL)?)
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Result<KVec<Arc<Request>>> {
+        let mut all = KVec::with_capacity(self.0.len(), GFP_KERNEL)?;
+        for (_, r) in self.0.iter() {
+            all.push(r.clone(), GFP_KERNEL)?;
+        }
+        Ok(all)
     }
 
     /// One of a process.

@@ -108,7 +108,7 @@ fn unequal_clocks(cluster: &Cluster) -> Result<()> {
 
 /// Of the programs that `make semantics` runs, those that have found what others did not: started away, and moved all the time.
 fn features(cluster: &Cluster) -> Result<()> {
-    for feature in ["threads_file_pages", "threads_exit_shared", "clock_in_handlers", "mmap_sparse_reads"] {
+    for feature in ["threads_file_pages", "threads_exit_shared", "clock_in_handlers", "mmap_sparse_reads", "threads_openmp"] {
         for (by, options) in [("omctl mosrun 2", "-r 1"), ("/programs/stir /tmp/report 2 200", "-t 3000")] {
             let command = format!("{by} /programs/features/{feature} {options} </dev/null");
             let run = cluster.node(1).shell(&command).time_limit(Duration::from_secs(120));
@@ -212,21 +212,25 @@ fn to_where_it_is(cluster: &Cluster) -> Result<()> {
 /// A process that has not reacted yet to what it was asked is told to be at home, and does not leave when it reacts.
 fn taken_back(cluster: &Cluster) -> Result<()> {
     let home = cluster.node(1);
-    let program = Program::start(home, "vforks")?;
-    let asks = home.command(&["omctl", "migrate", &program.pid().to_string(), "2"]).spawn()?;
-    home.wait_until("the request to leave is taken back", Duration::from_secs(20), || {
-        // The first time may be too early: nothing has been asked yet.
-        home.migrate(program.pid(), HOME)?;
-        Ok(asks.status().is_some())
-    })?;
-    let said = asks.wait()?.expect_failure()?.error_text();
-    ensure!(said.contains("told to be at home"), "the first asker heard `{said}`");
-    home.write(&format!("{}.go", program.progress()), "")?;
-    program.advance(3)?;
-    ensure!(home.where_is(program.pid())? == 0 && home.moves_count(program.pid())? == 0, "it has left");
-    home.migrate(program.pid(), to(2)).context("after that")?;
-    program.advance(1)?;
-    program.finish()
+    for order in ["omctl migrate $PID home", "omctl mosctl bring && omctl mosctl nolstay"] {
+        let program = Program::start(home, "vforks")?;
+        let pid = program.pid().to_string();
+        let asks = home.command(&["omctl", "migrate", &pid, "2"]).spawn()?;
+        home.wait_until(&format!("`{order}` takes the request back"), Duration::from_secs(20), || {
+            // The first time may be too early: nothing has been asked yet.
+            home.sh(&order.replace("$PID", &pid))?;
+            Ok(asks.status().is_some())
+        })?;
+        let said = asks.wait()?.expect_failure()?.error_text();
+        ensure!(said.contains("told to be at home"), "the first asker heard `{said}`");
+        home.write(&format!("{}.go", program.progress()), "")?;
+        program.advance(3)?;
+        ensure!(home.where_is(program.pid())? == 0 && home.moves_count(program.pid())? == 0, "it has left");
+        home.migrate(program.pid(), to(2)).context("after that")?;
+        program.advance(1)?;
+        program.finish()?;
+    }
+    Ok(())
 }
 
 /// Somebody who waits for another process to come home is moved meanwhile, and goes on waiting.
