@@ -119,6 +119,7 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
     }
     let r = request.clone();
     let journey = move |exiting| {
+        c.departures.lock().seen(&r);
         if exiting {
             r.finish(Err(Refusal::new(ESRCH, format_args!("the process ended"))));
         } else {
@@ -130,6 +131,7 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
     } else {
         c.departures.lock().add(pid, request.clone())?;
         if let Err(e) = task.run(journey) {
+            c.departures.lock().seen(&request);
             request.finish(Err(Refusal::from(e)));
             return Err(Refusal::from(e));
         }
@@ -278,7 +280,7 @@ fn fulfil(mut next: Option<Next>) {
 
 #[inline(never)]
 fn set_out(request: Arc<Request>, so_far: Option<Move>, lead: Option<Lead>) -> Option<Arc<Deputy>> {
-    if !request.begin() {
+    if !request.begin() && so_far.is_none() {
         return None;
     }
     // Another request was faster: the deputy it made of us takes this one as well.

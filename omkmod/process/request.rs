@@ -184,9 +184,18 @@ impl Request {
     }
 }
 
-/// The requests that processes leave home, made and not over: at most as many as there are tasks that wait for them, and what
-/// the balancer asks for at once.
-pub(crate) struct Departures(KVec<(i32, Arc<Request>)>);
+/// So many requests at most wait for one process to react.
+const MOST_WAITING: usize = 16;
+
+/// The requests that processes leave home, made and not over.
+pub(crate) struct Departures(KVec<Departure>);
+
+struct Departure {
+    pid: i32,
+    request: Arc<Request>,
+    /// The process has not seen it yet.
+    waits: bool,
+}
 
 impl Departures {
     /// Nobody leaves.
@@ -194,25 +203,33 @@ impl Departures {
         Departures(KVec::new())
     }
 
-    /// One more, of the process `pid`.
-    pub(super) fn add(&mut self, pid: i32, request: Arc<Request>) -> Result {
-        while let Some(over) = self.0.iter().position(|(_, r)| r.outcome().is_some()) {
+    /// One more, of the process `pid`. EBUSY: too many wait for it already.
+    pub(super) fn add(&mut self, pid: i32, request: Arc<Request>) -> core::result::Result<(), Refusal> {
+        while let Some(over) = self.0.iter().position(|d| !d.waits && d.request.outcome().is_some()) {
             sys::swap_remove(&mut self.0, over);
         }
-        Ok(self.0.push((pid, request), GFP_KERNEL)?)
+        if self.0.iter().filter(|d| d.waits && d.pid == pid).count() >= MOST_WAITING {
+            return Err(Refusal::new(EBUSY, format_args!("it has been asked often, and does not react")));
+        }
+        Ok(self.0.push(Departure { pid, request, waits: true }, GFP_KERNEL)?)
+    }
+
+    /// The process has seen it, or never will.
+    pub(super) fn seen(&mut self, request: &Request) {
+        self.0.iter_mut().filter(|d| core::ptr::eq(&*d.request, request)).for_each(|d| d.waits = false);
     }
 
     /// All of them.
     pub(crate) fn all(&self) -> Result<KVec<Arc<Request>>> {
         let mut all = KVec::with_capacity(self.0.len(), GFP_KERNEL)?;
-        for (_, r) in self.0.iter() {
-            all.push(r.clone(), GFP_KERNEL)?;
+        for d in self.0.iter() {
+            all.push(d.request.clone(), GFP_KERNEL)?;
         }
         Ok(all)
     }
 
     /// One of a process.
     pub(super) fn of(&self, pid: i32) -> Option<Arc<Request>> {
-        self.0.iter().find(|(p, r)| *p == pid && r.outcome().is_none()).map(|(_, r)| r.clone())
+        self.0.iter().find(|d| d.pid == pid && d.request.outcome().is_none()).map(|d| d.request.clone())
     }
 }

@@ -216,10 +216,13 @@ fn taken_back(cluster: &Cluster) -> Result<()> {
         let program = Program::start(home, "vforks")?;
         let pid = program.pid().to_string();
         let asks = home.command(&["omctl", "migrate", &pid, "2"]).spawn()?;
+        let crowd = home.shell(&format!("for i in $(seq 15); do omctl migrate {pid} 2 & done; wait")).spawn()?;
+        home.wait_until("nobody can ask it any more", Duration::from_secs(20), || {
+            Ok(home.run(&format!("timeout 1 omctl migrate {pid} 2"))?.error_text().contains("asked often"))
+        })?;
         home.wait_until(&format!("`{order}` takes the request back"), Duration::from_secs(20), || {
-            // The first time may be too early: nothing has been asked yet.
             home.sh(&order.replace("$PID", &pid))?;
-            Ok(asks.status().is_some())
+            Ok(asks.status().is_some() && crowd.status().is_some())
         })?;
         let said = asks.wait()?.expect_failure()?.error_text();
         ensure!(said.contains("told to be at home"), "the first asker heard `{said}`");
