@@ -238,6 +238,39 @@ static const struct file_operations member_fops = {
 	.llseek = generic_file_llseek,
 };
 
+/*
+ * pids/self. Several processes may use the same dentry, as long as one of them has something open below it, so what they
+ * find must be told anew to each.
+ */
+static const char *self_target(struct dentry *dentry, struct inode *inode, struct delayed_call *done)
+{
+	pid_t number = task_tgid_vnr(current);
+	char *name;
+
+	if (!number)
+		return ERR_PTR(-ENOENT);
+	name = kasprintf(dentry ? GFP_KERNEL : GFP_ATOMIC, "%d", number);
+	if (!name)
+		return ERR_PTR(dentry ? -ENOMEM : -ECHILD);
+	set_delayed_call(done, kfree_link, name);
+	return name;
+}
+
+static const struct inode_operations self_iops = { .get_link = self_target };
+
+static struct dentry *self_lookup(struct inode *dir, struct dentry *dentry)
+{
+	struct inode *inode = new_inode(dir->i_sb);
+
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode->i_ino = get_next_ino();
+	inode->i_mode = S_IFLNK | 0777;
+	simple_inode_init_ts(inode);
+	inode->i_op = &self_iops;
+	return add_inode(dentry, inode);
+}
+
 static struct dentry *branch_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	unsigned long branch = (unsigned long)pde_data(dir), number;
@@ -250,8 +283,8 @@ static struct dentry *branch_lookup(struct inode *dir, struct dentry *dentry, un
 	memcpy(name, dentry->d_name.name, dentry->d_name.len);
 	name[dentry->d_name.len] = 0;
 	if (branch == BRANCH_PIDS && !strcmp(name, "self"))
-		number = task_tgid_vnr(current);
-	else if (kstrtoul(name, 10, &number) || !number || number > PID_MAX_LIMIT)
+		return self_lookup(dir, dentry);
+	if (kstrtoul(name, 10, &number) || !number || number > PID_MAX_LIMIT)
 		return ERR_PTR(-ENOENT);
 	if (branch == BRANCH_PIDS ? !(task = om_task_find(number)) : !om_rust_branch_exists(branch, number))
 		return ERR_PTR(-ENOENT);

@@ -311,6 +311,12 @@ fn proc_files(cluster: &Cluster) -> Result<()> {
     ensure!(!reason.is_empty(), "a refused `goto` gives no reason");
     let output = home.try_migrate(pid, to(99))?.expect_failure()?;
     ensure!(output.error_text().contains(&reason), "omctl does not say `{reason}`: {output}");
+    // `self` is another one for each, also while somebody else uses it.
+    let script = "exec 3</proc/hpc/pids/self/stay
+        sh -c 'echo 1 >/proc/hpc/pids/self/stay && cat /proc/hpc/pids/$$/stay'
+        cat /proc/hpc/pids/$$/stay; test \"$(readlink /proc/hpc/pids/self)\" != $$ && ls /proc/hpc/pids/self/";
+    let said = home.sh(script)?;
+    ensure!(said.starts_with("1\n0\n") && said.contains("execgoto"), "of itself, the other, and below self: `{said}`");
     program.advance(1)?;
     program.finish()
 }

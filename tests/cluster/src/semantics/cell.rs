@@ -416,7 +416,9 @@ impl<'a> Play<'a> {
         let log = self.stage.home.kernel_log_from(position)?;
         let stays = format!("pid {} stays: ", self.pid());
         let reason = log.text.lines().find_map(|line| line.split_once(&stays));
-        self.note(plain(reason.map_or("it was not moved, and nothing says why", |(_, reason)| reason)));
+        let said = self.process.stderr_so_far();
+        let (_, reason) = reason.with_context(|| format!("it was not moved, and the kernel log does not say why: {said}"))?;
+        self.note(plain(reason));
         Ok(())
     }
 
