@@ -12,7 +12,7 @@ use crate::{
     program::passed,
     scenario::{shared, Scenario},
     snapshot::Snapshot,
-    Cluster, NodeId, Program,
+    Cluster, Faults, NodeId, Program,
 };
 
 /// The programs that go on a tour, and whether only the tour moves them: each exec is made at home.
@@ -51,6 +51,7 @@ pub fn all() -> Vec<Scenario> {
         shared("moves/untouched-memory-stays-home", untouched_memory_stays_home),
         shared("moves/to-where-it-is", to_where_it_is),
         shared("moves/taken-back", taken_back),
+        shared("moves/called-back", called_back),
         shared("moves/of-its-own", of_its_own),
         shared("moves/who-waits", who_waits),
         shared("moves/proc-files", proc_files),
@@ -234,6 +235,29 @@ fn taken_back(cluster: &Cluster) -> Result<()> {
         program.finish()?;
     }
     Ok(())
+}
+
+/// A process that is on its way out is told to be at home: that is answered when it is. The network is slow, so there is time for it.
+fn called_back(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "memsum -m 2")?;
+    cluster.network().set_both(1, 2, Faults::delay(Duration::from_millis(200)));
+    let called = (|| {
+        let asks = home.command(&["omctl", "migrate", &program.pid().to_string(), "2"]).spawn()?;
+        // A connection to TCP port 2901.
+        home.wait_until("it is on its way", Duration::from_secs(20), || {
+            Ok(home.read("/proc/net/tcp")?.lines().any(|line| line.contains(":0B55 01 ")))
+        })?;
+        home.migrate(program.pid(), HOME)?;
+        let moves = home.moves(program.pid())?;
+        ensure!(home.where_is(program.pid())? == 0 && stations(&moves, 1) == [1, 2, 1], "its moves are {moves:?}");
+        asks.wait()?.expect_success()?;
+        Ok(())
+    })();
+    cluster.network().restore(1, 2);
+    called?;
+    program.advance(1)?;
+    program.finish()
 }
 
 /// Somebody who waits for another process to come home is moved meanwhile, and goes on waiting.
