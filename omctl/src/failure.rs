@@ -111,6 +111,11 @@ fn explain(errno: Errno) -> (Code, &'static str, &'static str) {
             "processes are away from home or hosted here, or another such request is running",
             "See who is where with \"omctl ps -m\"; send them home with \"omctl mosctl expel\" and \"omctl mosctl bring\".",
         ),
+        Errno::ECANCELED => (
+            Code::Refused,
+            "it was told to be at home meanwhile",
+            "If it is to leave all the same, ask again.",
+        ),
         Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::EHOSTDOWN | Errno::ETIMEDOUT => (
             Code::Refused,
             "the node does not answer",

@@ -22,11 +22,13 @@ The column *errors* has what a write can fail with; `-` stands where nobody writ
 | EINVAL | not a value for this file, or out of its range |
 | EPERM, EACCES | not for this user |
 | ESRCH | the process has ended |
-| EBUSY | processes are away or hosted here, or another such request is running |
-| ENXIO, ENOTCONN | the node is not in the map, or this node is not a member |
+| EBUSY | processes are away or hosted here, or another such request is running, or too many are |
+| ECANCELED | somebody has told the process to be at home before it left |
+| EINTR | a signal came to the process that writes; what it asked for may still be done |
+| ENXIO, ENETDOWN | the node is not in the map, or this node is not a member |
 | EHOSTUNREACH, ETIMEDOUT, ECONNREFUSED, ECONNRESET | the other node does not answer, refuses, or went away |
 | ENOMEM | no memory, here or there |
-| EOPNOTSUPP | this version does not have it, or not from this node |
+| EOPNOTSUPP | this version does not have it, or not from this node, or the process cannot leave |
 
 **Who writes.** *root*: root of this node. *owner*: whoever may send the process a signal (same real or effective user), and
 root. *anyone*: it is about the process that opens the file.
@@ -118,9 +120,19 @@ fn errors(file: &File) -> String {
         ("admin/bring" | "admin/expel", _) => &["EINTR"],
         ("pids/PID/execgoto", _) => &["ENXIO"],
         ("remote/PID/goto", _) => &["ESRCH", "EOPNOTSUPP"],
-        (_, Kind::Destination) => {
-            &["EBUSY", "ENXIO", "EHOSTUNREACH", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESET", "ENOMEM"]
-        }
+        (_, Kind::Destination) => &[
+            "EOPNOTSUPP",
+            "EBUSY",
+            "ECANCELED",
+            "EINTR",
+            "ENXIO",
+            "ENETDOWN",
+            "EHOSTUNREACH",
+            "ETIMEDOUT",
+            "ECONNREFUSED",
+            "ECONNRESET",
+            "ENOMEM",
+        ],
         _ => &[],
     });
     errors.join(" ")

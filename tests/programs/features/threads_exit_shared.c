@@ -23,7 +23,6 @@ int main(int argc, char **argv)
 {
 	static char bytes[SIZE];
 	pthread_t thread;
-	int status;
 
 	begin(argc, argv);
 	int fd = nameless_file();
@@ -52,7 +51,7 @@ int main(int argc, char **argv)
 				exit(0);
 			}
 			busy_point();
-			CHECK(waitpid(child, &status, 0) == child && status == (how == KILLED ? SIGKILL : 0));
+			CHECK(status_of(child) == (how == KILLED ? SIGKILL : 0));
 			CHECK(pread(fd, bytes, SIZE, 0) == SIZE && is_filled(bytes, SIZE, 3 * run.round + how));
 		}
 	} while (again());
