@@ -136,7 +136,7 @@ fn explain(errno: Errno) -> (Code, &'static str, &'static str) {
             "not enough memory, here or on the node",
             "See the memory column of \"omctl status\".",
         ),
-        Errno::ENOTCONN | Errno::ENXIO => (
+        Errno::ENETDOWN | Errno::ENXIO => (
             Code::NotConfigured,
             "this node is not a member of a cluster, or the named node is not in the map",
             "See \"omctl status\"; join with \"omctl setpe -w -f /etc/openmosix.map\".",

@@ -43,6 +43,7 @@ fn meter() -> Result<Thread> {
             if let Some(c) = super::cluster() {
                 errand::overdue(c);
                 shared::sweep_twins();
+                c.rouse();
             }
             if let Some(guests) = super::cluster().and_then(|c| c.guests().ok()) {
                 for g in guests.iter() {
@@ -259,7 +260,7 @@ impl Cluster {
         let mut waited = 0;
         while self.guest(g.pid).is_some_and(|found| core::ptr::eq(&*found, g)) {
             if waited >= ORDER_PATIENCE_MS {
-                let _ = write!(why, "it is still here: is its home node reachable, is it stopped there?");
+                let _ = write!(why, "it is still here: is its home node reachable?");
                 return Err(ETIMEDOUT);
             }
             if task::signal_pending() {

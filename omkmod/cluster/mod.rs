@@ -220,6 +220,11 @@ impl Cluster {
         self.away.lock().iter().find(|p| p.pid == pid).cloned()
     }
 
+    /// Those that are to come home, and are stopped, hear of it.
+    pub(crate) fn rouse(&self) {
+        self.away.lock().iter().for_each(|p| p.rouse());
+    }
+
     /// All that are away.
     pub(crate) fn all_away(&self) -> Result<KVec<Arc<Away>>> {
         let list = self.away.lock();

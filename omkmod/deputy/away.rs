@@ -109,6 +109,11 @@ struct Inner {
     phase: Phase,
 }
 
+/// A stopped process goes nowhere but home.
+pub(super) fn stopped(pid: i32) -> Refusal {
+    Refusal::new(EBUSY, format_args!("it is stopped: continue it first (kill -CONT {pid}); it can be told to come home"))
+}
+
 /// Where the memory is, during a homecoming.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -201,6 +206,9 @@ impl Away {
         if self.borrows {
             return Err(Refusal::new(EBUSY, format_args!("it uses its parent's memory until it executes a program (vfork)")));
         }
+        if request.target != Target::Home && self.stopped() {
+            return Err(stopped(self.pid));
+        }
         {
             let mut inner = self.inner.lock();
             if inner.closed {
@@ -231,6 +239,19 @@ impl Away {
             let Some(task) = self.inner.lock().members.get(i).cloned() else { break };
             // One that is ending needs no telling.
             let _ = task.interrupt();
+        }
+    }
+
+    /// Is it stopped, or was roused from that?
+    pub(super) fn stopped(&self) -> bool {
+        self.any_member().is_some_and(|t| t.stopped())
+    }
+
+    /// Now and then, from any task: if it shall come home, those of its deputies that are stopped must hear of it. They may stop
+    /// right after they were told.
+    pub(crate) fn rouse(&self) {
+        if self.wanted() {
+            self.inner.lock().members.iter().for_each(|t| t.rouse());
         }
     }
 

@@ -113,8 +113,8 @@ impl Deputy {
                 flags |= wire::reply_flag::COME_HOME;
             }
         }
-        if self.wanted() && self.needs_home() {
-            // Signals that a call brought about, such as those of abort().
+        if self.wanted() && (self.needs_home() || task::roused()) {
+            // Signals that a call brought about, such as those of abort(), or a stop.
             flags |= wire::reply_flag::COME_HOME;
             if !self.away.wanted() {
                 self.away.recall();

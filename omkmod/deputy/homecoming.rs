@@ -130,6 +130,7 @@ impl Deputy {
         let Some(t) = thread.filter(|_| home) else {
             task::park();
             self.say(Kind::HomeFailed, &[])?;
+            task::stop_again();
             self.away.give_up(failed.unwrap_or(ENOMEM))?;
             return Ok(None);
         };

@@ -55,6 +55,8 @@ pub(crate) struct Deputy {
     /// The guest is about to make a call again that was under way, with this result so far; 0: it is not. Signals wait for that
     /// call, which they will interrupt.
     resumed: AtomicI64,
+    /// When it last heard of its guest, or told it something, ns: what the guest computes since then is not known yet.
+    busy: AtomicU64,
     /// How often in a row a call was not made because a signal came first, and the signals that the program blocks there.
     put_off: (AtomicU64, AtomicU64),
 }
@@ -71,6 +73,10 @@ struct Scratch {
 
 /// The shortest time between two looks at timers that go by CPU time, ns: as the scheduler's tick of many kernels.
 const TICK_NS: u64 = 4_000_000;
+
+/// So long after it has heard of its guest a deputy looks as if it ran: the guest does, or waits for another thread. One that computes
+/// tells of it about every 50 ms.
+const COMPUTING_MS: u64 = 200;
 
 /// Most periods of a timer that are caught up with at once.
 const MAX_CATCH_UP: u32 = 256;
@@ -119,6 +125,7 @@ impl Deputy {
                 errand: AtomicBool::new(false),
                 complete: AtomicBool::new(true),
                 resumed: AtomicI64::new(call_under_way()),
+                busy: AtomicU64::new(task::now_ns()),
                 put_off: (AtomicU64::new(0), AtomicU64::new(0)),
             },
             GFP_KERNEL,
@@ -136,7 +143,7 @@ impl Deputy {
             self.away.leave(&self.task);
             return done;
         }
-        let attached = memory::attach(false);
+        let attached = memory::attach(false).and_then(|()| self.link.with(|l| l.socket().open_ear_when_stopped())?);
         if attached.is_err() {
             self.uninstall();
         }
@@ -209,7 +216,10 @@ impl Deputy {
             match self.readable() {
                 Ok(true) => match self.frame() {
                     Ok(Some(end)) => return end,
-                    Ok(None) => continue,
+                    Ok(None) => {
+                        self.busy.store(task::now_ns(), Ordering::Relaxed);
+                        continue;
+                    }
                     Err(e) => return End::Lost(e),
                 },
                 Ok(false) => {}
@@ -244,15 +254,16 @@ impl Deputy {
             }
             if task::signal_pending() {
                 match self.signals(true) {
-                    Ok(()) => {}
+                    Ok(()) => self.busy.store(task::now_ns(), Ordering::Relaxed),
                     Err(e) => return End::Lost(e),
                 }
                 continue;
             }
+            let silent = task::now_ns().saturating_sub(self.busy.load(Ordering::Relaxed)) / 1_000_000;
             // Waiting needs the socket, not the link: nothing is read.
             let _ = self.link.with(|l| {
                 if !l.readable() {
-                    l.socket().wait_idle();
+                    l.socket().wait_idle(COMPUTING_MS.saturating_sub(silent) as u32);
                 }
             });
         }
@@ -292,6 +303,7 @@ impl Deputy {
                 if waits != 0 {
                     if self.resumed.load(Ordering::Relaxed) == 0 {
                         self.signals(false)?;
+                        self.call_home_if_roused()?;
                     }
                     self.say(Kind::Masked, &[])?;
                 }
@@ -357,8 +369,39 @@ impl Deputy {
                 self.send_signal(&s)?;
             }
             if stopping {
+                self.stay_stopped()?;
+                self.call_home_if_roused()?;
                 self.say(Kind::Resume, &[])?;
+            } else if task::roused() && !self.wanted() {
+                task::stop_again();
             }
+        }
+        Ok(())
+    }
+
+    /// One that was roused, because the guest's node has something to say, hears that and stops again, unless the process is to
+    /// come home.
+    fn stay_stopped(&self) -> Result {
+        while task::roused() && !self.wanted() {
+            if self.readable()? {
+                // A guest that is paused does not come home before it is called.
+                if self.frame()?.is_some() {
+                    return Err(EPROTO);
+                }
+                continue;
+            }
+            task::stop_again();
+            if let Some(s) = task::take_signal() {
+                self.send_signal(&s)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A stopped process has been roused in order to come home: its guest is to do nothing else.
+    fn call_home_if_roused(&self) -> Result {
+        if task::roused() && self.wanted() {
+            self.say(Kind::ComeHome, &[])?;
         }
         Ok(())
     }
@@ -641,16 +684,19 @@ fn live(me: &Deputy) -> Option<Next> {
                 Some(Seat::Lead(lead)) => Some(lead),
                 None => None,
             };
-            if let Some(request) = request.as_ref().filter(|r| r.target != Target::Home) {
+            let onward = request.as_ref().filter(|r| r.target != Target::Home);
+            if let Some(request) = onward.filter(|_| !task::roused()) {
                 let request = request.clone();
                 me.uninstall();
                 return Some(Next::Ask(request, Some(m), lead));
             }
             drop(lead);
             journey::moved(m);
+            let pid = me.away.pid;
             me.uninstall();
+            task::stop_again();
             if let Some(request) = request {
-                request.finish(Ok(()));
+                request.finish(if request.target == Target::Home { Ok(()) } else { Err(away::stopped(pid)) });
             } else if errand {
                 errand::watch();
             }
@@ -659,6 +705,7 @@ fn live(me: &Deputy) -> Option<Next> {
         End::Home { told: None, errand } => {
             let errand = errand && errand::begin(me.away.node);
             me.uninstall();
+            task::stop_again();
             if errand {
                 errand::watch();
             }

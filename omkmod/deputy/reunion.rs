@@ -262,6 +262,9 @@ fn next_journey(c: &Cluster, me: &Away, party: &Party) -> KVec<(*const Away, Sea
     let seats = || {
         let mut seats = KVec::new();
         let Some(first) = all().find(|a| a.goes_on()).filter(|_| !party.others.is_empty()) else { return Ok(seats) };
+        if all().any(|a| a.stopped()) {
+            return Ok(seats);
+        }
         let lead = Lead::new(c, first.pid).map_err(|r| r.errno())?;
         for a in all().filter(|a| !core::ptr::eq(*a, first)) {
             let task = Task::find_global(a.pid).ok_or(ESRCH)?;

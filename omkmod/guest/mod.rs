@@ -13,7 +13,7 @@ mod homegoing;
 mod repeat;
 mod twins;
 
-use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
+use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO, ETIMEDOUT};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link, FOREVER};
 use crate::omcore::balance::evict;
@@ -101,6 +101,9 @@ struct Looked {
 
 /// CPU time after which home hears of it.
 const METER_NS: u64 = 40_000_000;
+
+/// How often a guest that is paused looks whether it is to go home.
+const PAUSED_MS: u32 = 1_000;
 
 /// In a signal's `restore_mask`.
 const MORE_SIGNALS: u64 = 2;
@@ -477,6 +480,9 @@ impl Guest {
         }
         loop {
             while self.paused.load(Ordering::Relaxed) || self.link.with(|l| l.readable())? {
+                if self.paused.load(Ordering::Relaxed) && !self.await_word()? {
+                    continue;
+                }
                 let frame = self.link.with(|l| l.recv_within(FOREVER))??;
                 self.heard(frame)?;
             }
@@ -511,6 +517,19 @@ impl Guest {
                 task::kill_self();
                 return Ok(());
             }
+        }
+    }
+
+    /// While it is paused. False: there is none yet. If it is to go home meanwhile, home hears of that, which may have to be roused.
+    fn await_word(&self) -> Result<bool> {
+        match self.link.with(|l| l.await_input_within(PAUSED_MS))? {
+            Err(e) if e == ETIMEDOUT => {
+                if self.wishing.load(Ordering::Acquire) {
+                    self.say(Kind::WantHome, &[])?;
+                }
+                Ok(false)
+            }
+            heard => heard.map(|()| true),
         }
     }
 

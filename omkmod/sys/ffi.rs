@@ -72,6 +72,8 @@ extern "C" {
     pub(super) fn om_symbols_init(missing: *mut u8, len: usize) -> c_int;
     pub(super) fn om_hooks_init() -> c_int;
     pub(super) fn om_hooks_exit();
+    pub(super) fn om_computing_init();
+    pub(super) fn om_computing_exit();
     pub(super) fn om_role_set(kind: c_int, owner: *const c_void) -> c_int;
     pub(super) fn om_role_clear();
     pub(super) fn om_role_kind(task: *mut Opaque, owner: *mut *const c_void) -> c_int;
@@ -129,6 +131,9 @@ extern "C" {
     pub(super) fn om_task_comm(task: *mut Opaque, out: *mut u8);
     pub(super) fn om_task_start(task: *mut Opaque) -> u64;
     pub(super) fn om_task_stopped(task: *mut Opaque) -> bool;
+    pub(super) fn om_rouse(task: *mut Opaque);
+    pub(super) fn om_roused() -> bool;
+    pub(super) fn om_stop_again();
     pub(super) fn om_task_cputime(task: *mut Opaque, utime: *mut u64, stime: *mut u64);
     pub(super) fn om_task_memory(task: *mut Opaque, out: *mut u64);
     pub(super) fn om_task_nice(task: *mut Opaque) -> c_int;
@@ -288,7 +293,7 @@ extern "C" {
     pub(super) fn om_recv_user(sock: *mut Opaque, to: c_ulong, len: usize) -> c_int;
     pub(super) fn om_readable(sock: *mut Opaque) -> bool;
     pub(super) fn om_wait(sock: *mut Opaque, write: bool, ms: c_uint) -> c_int;
-    pub(super) fn om_wait_idle(sock: *mut Opaque);
+    pub(super) fn om_wait_idle(sock: *mut Opaque, computing: c_uint);
     pub(super) fn om_ear_open(sock: *mut Opaque, kick: *mut Opaque) -> c_int;
     pub(super) fn om_ear_close(sock: *mut Opaque);
     pub(super) fn om_ear_listen(sock: *mut Opaque, on: bool);

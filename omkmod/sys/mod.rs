@@ -58,7 +58,10 @@ pub(crate) fn init() -> Result {
         // SAFETY: nothing has had a role.
         unsafe { ffi::om_roles_exit() };
         vessel::exit();
+        return hooked;
     }
+    // SAFETY: once, and the symbols have been found.
+    unsafe { ffi::om_computing_init() };
     hooked
 }
 
@@ -72,6 +75,7 @@ pub(crate) fn flush() {
 pub(crate) fn exit() {
     // SAFETY: called once, after a successful init.
     unsafe {
+        ffi::om_computing_exit();
         ffi::om_hooks_exit();
         ffi::om_traits_clear();
         ffi::om_roles_exit();

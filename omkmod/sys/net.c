@@ -287,16 +287,11 @@ int om_wait(struct socket *sock, bool write, unsigned int ms)
 	return left > 0 ? 0 : left ? left : -ETIMEDOUT;
 }
 
-/* The deputy's rest: until the link or a signal wants something. */
-void om_wait_idle(struct socket *sock)
-{
-	wait_event_freezable(*sk_sleep(sock->sk), readable(sock) || signal_pending(current));
-}
-
-/* ---- a guest that computes hears its link through a kick ---- */
+/* ---- a guest that computes hears its link through a kick; a deputy that is stopped is roused ---- */
 
 struct om_ear {
 	struct om_kick *kick;
+	struct task_struct *stopped;
 	void (*data_ready)(struct sock *sk);
 	void (*state_change)(struct sock *sk);
 	unsigned int listening;
@@ -306,7 +301,9 @@ static void ear_kick(struct sock *sk)
 {
 	struct om_ear *ear = sk->sk_user_data;
 
-	if (ear && READ_ONCE(ear->listening))
+	if (ear && ear->stopped)
+		om_rouse(ear->stopped);
+	else if (ear && READ_ONCE(ear->listening))
 		om_kick_now(ear->kick);
 }
 
@@ -334,6 +331,7 @@ static void ear_state_change(struct sock *sk)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
+/* Without a kick: for the current task, a deputy. */
 int om_ear_open(struct socket *sock, struct om_kick *kick)
 {
 	struct om_ear *ear = kzalloc(sizeof(*ear), GFP_KERNEL);
@@ -341,6 +339,8 @@ int om_ear_open(struct socket *sock, struct om_kick *kick)
 	if (!ear)
 		return -ENOMEM;
 	ear->kick = kick;
+	if (!kick)
+		ear->stopped = get_task_struct(current);
 	write_lock_bh(&sock->sk->sk_callback_lock);
 	ear->data_ready = sock->sk->sk_data_ready;
 	ear->state_change = sock->sk->sk_state_change;
@@ -363,6 +363,8 @@ void om_ear_close(struct socket *sock)
 		sock->sk->sk_user_data = NULL;
 	}
 	write_unlock_bh(&sock->sk->sk_callback_lock);
+	if (ear && ear->stopped)
+		put_task_struct(ear->stopped);
 	kfree(ear);
 }
 
@@ -371,7 +373,7 @@ void om_ear_listen(struct socket *sock, bool on)
 {
 	struct om_ear *ear = sock->sk->sk_user_data;
 
-	if (!ear)
+	if (!ear || !ear->kick)
 		return;
 	WRITE_ONCE(ear->listening, on);
 	smp_mb();

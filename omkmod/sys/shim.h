@@ -41,6 +41,15 @@ bool om_get_signal_raw(struct ksignal *ksig);
 /* hooks.c */
 int om_hooks_init(void);
 void om_hooks_exit(void);
+/* task.c */
+struct task_struct;
+void om_rouse(struct task_struct *task);
+
+/* computing.c, net.c */
+struct socket;
+void om_computing_init(void);
+void om_computing_exit(void);
+bool om_readable(struct socket *sock);
 /* From Rust: */
 bool om_rust_dispatch(void *guest, struct pt_regs *regs);
 

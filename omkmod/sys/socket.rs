@@ -119,16 +119,22 @@ impl Socket {
         to_result(unsafe { ffi::om_wait(self.0.as_ptr(), write, ms) })
     }
 
-    /// Waits for input or a signal; lets the freezer in.
-    pub(crate) fn wait_idle(&self) {
+    /// Waits for input or a signal; lets the freezer in. For the first `computing_ms` the task is shown as one that runs.
+    pub(crate) fn wait_idle(&self, computing_ms: u32) {
         // SAFETY: the socket is valid by the type's invariant.
-        unsafe { ffi::om_wait_idle(self.0.as_ptr()) };
+        unsafe { ffi::om_wait_idle(self.0.as_ptr(), computing_ms) };
     }
 
     /// Input makes `kick` run from now on, while listening. The kick must outlive the socket.
     pub(crate) fn open_ear(&self, kick: &Kick) -> Result {
         // SAFETY: the socket is valid; the caller keeps kick and socket in one object, socket dropped first.
         to_result(unsafe { ffi::om_ear_open(self.0.as_ptr(), kick.raw()) })
+    }
+
+    /// Input rouses the current task, a deputy, if it is stopped.
+    pub(crate) fn open_ear_when_stopped(&self) -> Result {
+        // SAFETY: the socket is valid; the ear holds a reference to the task.
+        to_result(unsafe { ffi::om_ear_open(self.0.as_ptr(), core::ptr::null_mut()) })
     }
 
     /// Turns listening on or off.

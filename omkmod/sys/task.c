@@ -1591,6 +1591,35 @@ u64 om_task_start(struct task_struct *task)
 }
 bool om_task_stopped(struct task_struct *task) { return task_is_stopped_or_traced(task); }
 
+/*
+ * A deputy that is stopped goes on inside the kernel, in order to come home; for all others it stays stopped, and a tracer that
+ * attaches waits until it is again. Only for a task that sleeps in om_take_signal(): it finds om_roused() then.
+ */
+void om_rouse(struct task_struct *task)
+{
+	wait_queue_entry_t entry = { .private = task };
+
+	if (task_is_stopped(task))
+		default_wake_function(&entry, __TASK_STOPPED, 0, NULL);
+}
+
+/* The current task was stopped, has been roused, and nobody has continued it since. */
+bool om_roused(void)
+{
+	return task_is_stopped(current) && READ_ONCE(current->signal->flags) & SIGNAL_STOP_STOPPED;
+}
+
+/* Stops again where signals are taken next, without anybody hearing of it. */
+void om_stop_again(void)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	if (om_roused() && !current->ptrace && !(current->jobctl & JOBCTL_STOP_PENDING)) {
+		current->jobctl |= JOBCTL_STOP_PENDING;
+		set_thread_flag(TIF_SIGPENDING);
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
 /* The owner of the current process, as the initial user namespace knows it. */
 void om_owner(u32 *uid, u32 *gid)
 {

@@ -109,6 +109,12 @@ impl Task {
         unsafe { ffi::om_task_stopped(self.0.as_ptr()) }
     }
 
+    /// A deputy: if it is stopped, it goes on inside [`take_signal`], and finds that it was [`roused`].
+    pub(crate) fn rouse(&self) {
+        // SAFETY: the reference is counted; a deputy stops in `take_signal` only.
+        unsafe { ffi::om_rouse(self.0.as_ptr()) };
+    }
+
     /// Its CPU time, user and system, ns.
     pub(crate) fn cputime(&self) -> (u64, u64) {
         let (mut u, mut s) = (0, 0);
@@ -671,6 +677,18 @@ pub(crate) fn take_signal() -> Option<Signal> {
     let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, info: [0; wire::SIGINFO_LEN] };
     // SAFETY: `s` has the layout of `struct om_signal`.
     unsafe { ffi::om_take_signal(&mut s) }.then_some(s)
+}
+
+/// Is this task stopped for everybody else, and was roused?
+pub(crate) fn roused() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_roused() }
+}
+
+/// One that was roused stops again, before it returns to its program or when it takes signals next.
+pub(crate) fn stop_again() {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_stop_again() };
 }
 
 /// Would taking signals stop this task?

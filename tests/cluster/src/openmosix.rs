@@ -106,6 +106,13 @@ impl Node {
         command.time_limit(MIGRATION_TIME).run()
     }
 
+    /// The letter that ps shows.
+    pub fn state(&self, pid: i32) -> Result<char> {
+        let stat = self.read(&format!("/proc/{pid}/stat"))?;
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        state.with_context(|| format!("no state in `{stat}`"))
+    }
+
     /// The node where a process of this node runs; 0 is at home.
     pub fn where_is(&self, pid: i32) -> Result<NodeId> {
         self.process_file(pid, "where")?.parse().context("the file `where` is not a number")

@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use crate::{
     openmosix::{stations, to, Destination, HOME},
     program::passed,
+    protocol::Status,
     scenario::{shared, Scenario},
     snapshot::Snapshot,
     Cluster, Faults, NodeId, Program,
@@ -56,6 +57,7 @@ pub fn all() -> Vec<Scenario> {
         shared("moves/who-waits", who_waits),
         shared("moves/proc-files", proc_files),
         shared("moves/visible-at-home", visible_at_home),
+        shared("moves/seen-running", seen_running),
         shared("moves/mosrun", mosrun),
         shared("moves/script", script),
         shared("moves/sha256sum", sha256sum),
@@ -263,10 +265,8 @@ fn called_back(cluster: &Cluster) -> Result<()> {
 /// Somebody who waits for another process to come home is moved meanwhile, and goes on waiting.
 fn who_waits(cluster: &Cluster) -> Result<()> {
     let home = cluster.node(1);
-    let awaited = Program::start(home, "memsum -m 1")?;
-    home.migrate(awaited.pid(), to(2))?;
-    // It does not come before it is continued.
-    awaited.process().signal(Signal::SIGSTOP)?;
+    // It does not come before its child lets it go on.
+    let awaited = Program::start_by(home, "exec omctl mosrun 2", "vforks", |command| command)?;
     let waiting = home.shell(&format!("echo home > /proc/hpc/pids/{}/goto && echo fine", awaited.pid())).spawn()?;
     let writes = || {
         home.wait_until("it waits in its write", Duration::from_secs(20), || {
@@ -280,7 +280,7 @@ fn who_waits(cluster: &Cluster) -> Result<()> {
     }
     writes()?;
     ensure!(home.where_is(awaited.pid())? == 2, "it was not waited for");
-    awaited.process().signal(Signal::SIGCONT)?;
+    home.write(&format!("{}.go", awaited.progress()), "")?;
     let output = waiting.wait()?.expect_success()?;
     ensure!(output.text() == "fine", "{output}");
     ensure!(home.where_is(awaited.pid())? == 0, "it is not home");
@@ -359,6 +359,45 @@ fn visible_at_home(cluster: &Cluster) -> Result<()> {
     ensure!(home.sh(&format!("readlink /proc/{pid}/exe"))? == "/programs/memsum-dynamic");
     program.advance(1)?;
     program.finish()
+}
+
+/// Home shows what computes elsewhere as running, and what waits there as sleeping; signals reach both.
+fn seen_running(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let sleeps = |pid: i32| {
+        home.wait_until(&format!("pid {pid} sleeps"), Duration::from_secs(20), || Ok(home.state(pid)? == 'S'))
+    };
+    // A shell's loop makes no calls, python waits in one that its own node answers (futex).
+    let computes = home.spawn("trap 'echo heard' USR1; while :; do :; done")?;
+    let waits = home.spawn("exec python3 -c 'import threading; print(1, flush=True); threading.Event().wait()'")?;
+    waits.wait_for_output("1")?;
+    for pid in [computes.pid(), waits.pid()] {
+        home.migrate(pid, to(2))?;
+    }
+    sleeps(waits.pid())?;
+    for _ in 0..5 {
+        let mut seen = String::new();
+        for _ in 0..20 {
+            seen.push(home.state(computes.pid())?);
+        }
+        // Its node may be busy with others for a while.
+        ensure!(seen.matches('R').count() >= 10, "what computes is seen as {seen}");
+        ensure!(home.state(waits.pid())? == 'S', "what waits is seen as {}", home.state(waits.pid())?);
+    }
+    for _ in 0..3 {
+        computes.signal(Signal::SIGUSR1)?;
+        computes.signal(Signal::SIGSTOP)?;
+        home.wait_until("it is stopped", Duration::from_secs(20), || Ok(home.state(computes.pid())? == 'T'))?;
+        computes.signal(Signal::SIGCONT)?;
+        home.wait_until("it goes on", Duration::from_secs(20), || Ok(home.state(computes.pid())? == 'R'))?;
+    }
+    computes.wait_for_output("heard")?;
+    for process in [computes, waits] {
+        process.signal(Signal::SIGKILL)?;
+        let status = process.wait()?.status;
+        ensure!(status == Status::Signal(Signal::SIGKILL as i32), "{status}");
+    }
+    Ok(())
 }
 
 fn mosrun(cluster: &Cluster) -> Result<()> {

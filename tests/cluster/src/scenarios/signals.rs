@@ -20,6 +20,7 @@ pub fn all() -> Vec<Scenario> {
         shared("signals/handlers", handlers),
         shared("signals/stop-and-continue", stop_and_continue),
         shared("signals/stopped-when-moved", stopped_when_moved),
+        shared("signals/stopped-comes-home", stopped_comes_home),
         shared("signals/default-actions", default_actions),
         shared("signals/faults", faults),
         shared("signals/core-file", core_file),
@@ -54,9 +55,7 @@ fn handlers(cluster: &Cluster) -> Result<()> {
 }
 
 fn state(program: &Program) -> Result<char> {
-    let stat = program.node().read(&format!("/proc/{}/stat", program.pid()))?;
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    state.with_context(|| format!("no state in `{stat}`"))
+    program.node().state(program.pid())
 }
 
 fn stop_and_continue(cluster: &Cluster) -> Result<()> {
@@ -91,6 +90,36 @@ fn stopped_when_moved(cluster: &Cluster) -> Result<()> {
         program.advance(2)?;
     }
     program.finish()
+}
+
+/// A process that is stopped while it is away comes home when it is told to, and is stopped all the time.
+fn stopped_comes_home(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    for command in ["memsum -m 1", "threads -w 4"] {
+        let program = Program::start(home, command)?;
+        let is_stopped = || {
+            home.wait_until("the process is stopped", Duration::from_secs(20), || Ok(state(&program)? == 'T'))
+        };
+        let by_home = format!("omctl migrate {} home", program.pid());
+        for (node, order) in [(1, by_home.as_str()), (1, "omctl mosctl bring && omctl mosctl nolstay"), (2, "omctl mosctl expel && omctl mosctl noblock")] {
+            home.migrate(program.pid(), to(2))?;
+            program.advance(1)?;
+            program.process().signal(Signal::SIGSTOP)?;
+            is_stopped()?;
+            let rounds = program.rounds()?;
+            let refused = home.try_migrate(program.pid(), to(3))?.expect_failure()?.error_text();
+            ensure!(refused.contains("it is stopped"), "{refused}");
+            cluster.node(node).sh(order)?;
+            ensure!(home.where_is(program.pid())? == 0, "it is not home after `{order}`");
+            is_stopped()?;
+            thread::sleep(Duration::from_millis(300));
+            ensure!(state(&program)? == 'T' && program.rounds()? == rounds, "a stopped process goes on");
+            program.process().signal(Signal::SIGCONT)?;
+            program.advance(1)?;
+        }
+        program.finish().with_context(|| command.to_string())?;
+    }
+    Ok(())
 }
 
 fn default_actions(cluster: &Cluster) -> Result<()> {
