@@ -43,6 +43,7 @@ impl Deputy {
             r.finish().map_err(bad)?;
             Ok::<_, Error>(f)
         })??;
+        self.calling.store(true, Ordering::Relaxed);
         self.take_mask(f.blocked, f.signals_seen);
         self.account(f.utime, f.stime);
         self.freshen(&mut self.away.window())?;
@@ -53,6 +54,7 @@ impl Deputy {
         } else {
             self.make_child(&f)?
         };
+        self.calling.store(false, Ordering::Relaxed);
         self.reply(&Call::default(), ax, flags)?;
         if ax > 0 && f.flags & CLONE_VFORK != 0 {
             self.await_vfork()?;
@@ -111,6 +113,7 @@ impl Deputy {
             match frame.kind {
                 Kind::VforkDone => return Ok(()),
                 Kind::Unborn => self.unborn()?,
+                Kind::WantHome => self.wished.store(true, Ordering::Relaxed),
                 _ => return Err(EPROTO),
             }
         }
@@ -129,7 +132,7 @@ impl Deputy {
     fn install_newborn(self: &Arc<Self>) -> Result {
         self.away.join()?;
         task::become_role(Role::Deputy, Arc::into_raw(self.clone()).cast());
-        Ok(())
+        self.link.with(|l| l.socket().open_deputys_ear())?
     }
 }
 

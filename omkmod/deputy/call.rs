@@ -49,6 +49,7 @@ impl Deputy {
     pub(super) fn call(&self, frame: Frame) -> Result<Option<End>> {
         self.away.calls.fetch_add(1, Ordering::Relaxed);
         let (call, regs) = self.take_call(frame)?;
+        self.calling.store(true, Ordering::Relaxed);
         let regs: Regs = regs;
         let nr = regs.get(ORIG_AX).copied().unwrap_or(u64::MAX) as u32;
         let args = ARGUMENTS.map(|register| regs.get(register).copied().unwrap_or(0));
@@ -120,6 +121,7 @@ impl Deputy {
                 self.away.recall();
             }
         }
+        self.calling.store(false, Ordering::Relaxed);
         self.reply(&call, ax, flags)?;
         Ok(None)
     }
@@ -278,7 +280,7 @@ impl Deputy {
         let regs = &regs;
         let first = run;
         loop {
-            let mut ax = task::syscall_for(regs, run);
+            let mut ax = self.make_call(regs, run)?;
             if whole && ax == 0 && !memory::lock_whole(regs.get(DI).copied().unwrap_or(0), regs.get(SI).copied().unwrap_or(0)) {
                 ax = ENOMEM_CODE;
             }

@@ -28,7 +28,7 @@ use crate::process::image::{is_restart, ERESTARTNOHAND, ERESTARTNOINTR, ERESTART
 use crate::process::journey::{self, comm_text, Next};
 use crate::process::records::Move;
 use crate::process::request::{Refusal, Request, Target};
-use crate::sys::task::{self, Role, Task, TaskCell, AX, ORIG_AX};
+use crate::sys::task::{self, Regs, Role, Task, TaskCell, AX, ORIG_AX};
 use crate::sys::{self, memory, Bytes, Signal};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -55,6 +55,11 @@ pub(crate) struct Deputy {
     /// The guest is about to make a call again that was under way, with this result so far; 0: it is not. Signals wait for that
     /// call, which they will interrupt.
     resumed: AtomicI64,
+    /// The guest wants to go home, and has said so where that could not be seen to.
+    wished: AtomicBool,
+    /// The guest waits for a reply, and can say nothing but that it wants to go home. And: saying so interrupts the call.
+    calling: AtomicBool,
+    hearing: AtomicBool,
     /// When it last heard of its guest, or told it something, ns: what the guest computes since then is not known yet.
     busy: AtomicU64,
     /// How often in a row a call was not made because a signal came first, and the signals that the program blocks there.
@@ -125,6 +130,9 @@ impl Deputy {
                 errand: AtomicBool::new(false),
                 complete: AtomicBool::new(true),
                 resumed: AtomicI64::new(call_under_way()),
+                wished: AtomicBool::new(false),
+                calling: AtomicBool::new(false),
+                hearing: AtomicBool::new(false),
                 busy: AtomicU64::new(task::now_ns()),
                 put_off: (AtomicU64::new(0), AtomicU64::new(0)),
             },
@@ -143,7 +151,7 @@ impl Deputy {
             self.away.leave(&self.task);
             return done;
         }
-        let attached = memory::attach(false).and_then(|()| self.link.with(|l| l.socket().open_ear_when_stopped())?);
+        let attached = memory::attach(false).and_then(|()| self.link.with(|l| l.socket().open_deputys_ear())?);
         if attached.is_err() {
             self.uninstall();
         }
@@ -224,6 +232,9 @@ impl Deputy {
                 },
                 Ok(false) => {}
                 Err(e) => return End::Lost(e),
+            }
+            if let Err(e) = self.hear_wish() {
+                return End::Lost(e);
             }
             if self.wanted() && !asked_home {
                 asked_home = true;
@@ -372,9 +383,46 @@ impl Deputy {
                 self.stay_stopped()?;
                 self.call_home_if_roused()?;
                 self.say(Kind::Resume, &[])?;
-            } else if task::roused() && !self.wanted() {
-                task::stop_again();
+            } else if task::roused() {
+                self.hear_wish()?;
+                if !self.wanted() {
+                    task::stop_again();
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// During a call: does the guest want to go home? An error: its node is gone.
+    fn hear_wish(&self) -> Result {
+        while self.calling.load(Ordering::Relaxed) && self.readable()? {
+            match self.link.with(|l| l.peek())?? {
+                Kind::WantHome | Kind::Paused => self.frame()?,
+                _ => return Err(EPROTO),
+            };
+        }
+        if self.wished.swap(false, Ordering::Relaxed) {
+            self.away.recall();
+        }
+        Ok(())
+    }
+
+    /// Makes a call of the guest, which is heard meanwhile.
+    fn make_call(&self, regs: &Regs, nr: u32) -> Result<i64> {
+        self.hear_wish()?;
+        self.hearing.store(true, Ordering::Relaxed);
+        self.listen(true)?;
+        let ax = task::syscall_for(regs, nr);
+        self.listen(false)?;
+        self.hearing.store(false, Ordering::Relaxed);
+        self.hear_wish()?;
+        Ok(ax)
+    }
+
+    /// While a call is made: does what the guest says interrupt it? Its answers are not to.
+    fn listen(&self, on: bool) -> Result {
+        if self.hearing.load(Ordering::Relaxed) {
+            self.link.with(|l| l.socket().listen_ear(on))?;
         }
         Ok(())
     }
@@ -458,6 +506,7 @@ impl Deputy {
 
         // A call of another thread that begins meanwhile must not find what was read before it: it waits.
         let _begun = (!locked && self.away.has_threads()).then(|| self.away.window());
+        self.listen(false)?;
         let got = self.link.with(|l| {
             let mut body = [0u8; 16];
             let mut w = Writer::new(&mut body);
@@ -469,12 +518,14 @@ impl Deputy {
                 let frame = l.recv()?;
                 match frame.kind {
                     Kind::PageData => return store_pages(l, frame, addr),
+                    Kind::WantHome => self.wished.store(true, Ordering::Relaxed),
                     // Only a dying process asks while its guest computes: what the guest wanted is void.
                     Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used => l.skip_bulk()?,
                     _ => return Err(EPROTO),
                 }
             }
         })?;
+        self.listen(true)?;
         match got {
             // Another thread's reply may have taken it out of the window again: it is asked for once more then.
             Ok(true) => return Ok(()),

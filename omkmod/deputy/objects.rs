@@ -116,6 +116,7 @@ impl Deputy {
     #[inline(never)]
     fn exchange(&self, objects: impl Iterator<Item = u64>) -> Result<Result> {
         let mut failed = Ok(());
+        self.listen(false)?;
         for id in objects {
             let all = shared::resend(id);
             self.say(Kind::Sync, &[&id.to_le_bytes(), &u64::from(all).to_le_bytes()])?;
@@ -130,12 +131,14 @@ impl Deputy {
                         failed = failed.and(taken);
                     }
                     Kind::Synced => break,
+                    Kind::WantHome => self.wished.store(true, Ordering::Relaxed),
                     // Only a dying process asks while its guest computes: what the guest wanted is void.
                     Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used => self.link.with(|l| l.skip_bulk())??,
                     _ => return Err(EPROTO),
                 }
             }
         }
+        self.listen(true)?;
         Ok(failed)
     }
 

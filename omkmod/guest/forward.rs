@@ -267,6 +267,7 @@ impl Guest {
     pub(super) fn await_reply(&self) -> Result<(i64, u64)> {
         let mut ahead = Bytes::new();
         loop {
+            self.await_word()?;
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             if frame.kind == Kind::Changes {
                 // Kept until the reply: writing them may need home, which is busy until then.

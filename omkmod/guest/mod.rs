@@ -102,8 +102,8 @@ struct Looked {
 /// CPU time after which home hears of it.
 const METER_NS: u64 = 40_000_000;
 
-/// How often a guest that is paused looks whether it is to go home.
-const PAUSED_MS: u32 = 1_000;
+/// How often a guest that waits for home says that it is to go there.
+const WISH_MS: u32 = 1_000;
 
 /// In a signal's `restore_mask`.
 const MORE_SIGNALS: u64 = 2;
@@ -251,6 +251,7 @@ impl Guest {
     pub(crate) fn send_home(&self) {
         self.wishing.store(true, Ordering::Release);
         self.kick.now();
+        self.task.wake();
     }
 
     /// A guest that has ended hears nothing: the end of its link would knock again and again.
@@ -480,9 +481,7 @@ impl Guest {
         }
         loop {
             while self.paused.load(Ordering::Relaxed) || self.link.with(|l| l.readable())? {
-                if self.paused.load(Ordering::Relaxed) && !self.await_word()? {
-                    continue;
-                }
+                self.await_word()?;
                 let frame = self.link.with(|l| l.recv_within(FOREVER))??;
                 self.heard(frame)?;
             }
@@ -520,16 +519,22 @@ impl Guest {
         }
     }
 
-    /// While it is paused. False: there is none yet. If it is to go home meanwhile, home hears of that, which may have to be roused.
-    fn await_word(&self) -> Result<bool> {
-        match self.link.with(|l| l.await_input_within(PAUSED_MS))? {
-            Err(e) if e == ETIMEDOUT => {
-                if self.wishing.load(Ordering::Acquire) {
-                    self.say(Kind::WantHome, &[])?;
-                }
-                Ok(false)
+    /// Waits for a frame from home, while home makes a call or the process is stopped there. If it is to go home meanwhile, home hears
+    /// of that: again and again, since a deputy that is about to stop may miss it.
+    pub(super) fn await_word(&self) -> Result {
+        loop {
+            if self.borrows.load(Ordering::Relaxed) || self.leaving.load(Ordering::Relaxed) {
+                return self.link.with(|l| l.await_input())?;
             }
-            heard => heard.map(|()| true),
+            if self.wishing.load(Ordering::Acquire) {
+                match self.link.with(|l| l.await_input_within(WISH_MS))? {
+                    Err(e) if e == ETIMEDOUT => {}
+                    heard => return heard,
+                }
+            } else if self.link.with(|l| l.await_input_or_wish(&self.wishing))?? {
+                return Ok(());
+            }
+            self.say(Kind::WantHome, &[])?;
         }
     }
 

@@ -14,6 +14,7 @@ use crate::omcore::wire::{self, Header, Kind, WireError, Writer, HEADER_LEN};
 use crate::sys::memory::Pages;
 use crate::sys::socket::Socket;
 use crate::sys::{self, clocks, crypto, task, Bytes};
+use core::sync::atomic::AtomicBool;
 use kernel::prelude::*;
 
 /// TCP port of links.
@@ -106,6 +107,14 @@ impl Link {
             return Ok(());
         }
         self.sock.wait(false, ms)
+    }
+
+    /// Waits for input (true), or until somebody sets `wish` and wakes this task (false).
+    pub(crate) fn await_input_or_wish(&self, wish: &AtomicBool) -> Result<bool> {
+        if self.readable() {
+            return Ok(true);
+        }
+        self.sock.wait_or_wish(wish, FOREVER)
     }
 
     fn push(&self, mut data: &[u8], more: bool) -> Result {

@@ -133,6 +133,7 @@ extern "C" {
     pub(super) fn om_task_stopped(task: *mut Opaque) -> bool;
     pub(super) fn om_rouse(task: *mut Opaque);
     pub(super) fn om_roused() -> bool;
+    pub(super) fn om_wake(task: *mut Opaque);
     pub(super) fn om_stop_again();
     pub(super) fn om_task_cputime(task: *mut Opaque, utime: *mut u64, stime: *mut u64);
     pub(super) fn om_task_memory(task: *mut Opaque, out: *mut u64);
@@ -293,6 +294,7 @@ extern "C" {
     pub(super) fn om_recv_user(sock: *mut Opaque, to: c_ulong, len: usize) -> c_int;
     pub(super) fn om_readable(sock: *mut Opaque) -> bool;
     pub(super) fn om_wait(sock: *mut Opaque, write: bool, ms: c_uint) -> c_int;
+    pub(super) fn om_wait_or_wish(sock: *mut Opaque, wish: *const bool, ms: c_uint) -> c_int;
     pub(super) fn om_wait_idle(sock: *mut Opaque, computing: c_uint);
     pub(super) fn om_ear_open(sock: *mut Opaque, kick: *mut Opaque) -> c_int;
     pub(super) fn om_ear_close(sock: *mut Opaque);

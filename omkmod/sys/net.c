@@ -287,11 +287,22 @@ int om_wait(struct socket *sock, bool write, unsigned int ms)
 	return left > 0 ? 0 : left ? left : -ETIMEDOUT;
 }
 
-/* ---- a guest that computes hears its link through a kick; a deputy that is stopped is roused ---- */
+/* The same for input, which also ends when somebody has set @wish and woken the task: 1. */
+int om_wait_or_wish(struct socket *sock, const bool *wish, unsigned int ms)
+{
+	long left = om_wait_for(sock, readable(sock) || READ_ONCE(*wish), msecs_to_jiffies(ms));
+
+	return left > 0 ? !readable(sock) : left ? left : -ETIMEDOUT;
+}
+
+/*
+ * ---- a guest that computes hears its link through a kick; a deputy that is stopped is roused by it, and the call that it makes is
+ * interrupted ----
+ */
 
 struct om_ear {
 	struct om_kick *kick;
-	struct task_struct *stopped;
+	struct task_struct *deputy;
 	void (*data_ready)(struct sock *sk);
 	void (*state_change)(struct sock *sk);
 	unsigned int listening;
@@ -301,10 +312,13 @@ static void ear_kick(struct sock *sk)
 {
 	struct om_ear *ear = sk->sk_user_data;
 
-	if (ear && ear->stopped)
-		om_rouse(ear->stopped);
-	else if (ear && READ_ONCE(ear->listening))
+	if (ear && ear->deputy) {
+		om_rouse(ear->deputy);
+		if (READ_ONCE(ear->listening))
+			om_disturb(ear->deputy);
+	} else if (ear && READ_ONCE(ear->listening)) {
 		om_kick_now(ear->kick);
+	}
 }
 
 static void ear_data_ready(struct sock *sk)
@@ -340,7 +354,7 @@ int om_ear_open(struct socket *sock, struct om_kick *kick)
 		return -ENOMEM;
 	ear->kick = kick;
 	if (!kick)
-		ear->stopped = get_task_struct(current);
+		ear->deputy = get_task_struct(current);
 	write_lock_bh(&sock->sk->sk_callback_lock);
 	ear->data_ready = sock->sk->sk_data_ready;
 	ear->state_change = sock->sk->sk_state_change;
@@ -363,21 +377,28 @@ void om_ear_close(struct socket *sock)
 		sock->sk->sk_user_data = NULL;
 	}
 	write_unlock_bh(&sock->sk->sk_callback_lock);
-	if (ear && ear->stopped)
-		put_task_struct(ear->stopped);
+	if (ear && ear->deputy)
+		put_task_struct(ear->deputy);
 	kfree(ear);
 }
 
-/* While the guest itself reads its link it needs no knocking. Turning it on reports what is there already. */
+/*
+ * While the guest itself reads its link it needs no knocking, and a deputy only while it makes a call and expects no answers.
+ * Turning it on reports what is there already.
+ */
 void om_ear_listen(struct socket *sock, bool on)
 {
 	struct om_ear *ear = sock->sk->sk_user_data;
 
-	if (!ear || !ear->kick)
+	if (!ear)
 		return;
 	WRITE_ONCE(ear->listening, on);
 	smp_mb();
-	if (on && readable(sock))
+	if (!on || !readable(sock))
+		return;
+	if (ear->deputy)
+		om_disturb(ear->deputy);
+	else
 		om_kick_now(ear->kick);
 }
 

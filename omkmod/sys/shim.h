@@ -44,6 +44,7 @@ void om_hooks_exit(void);
 /* task.c */
 struct task_struct;
 void om_rouse(struct task_struct *task);
+void om_disturb(struct task_struct *task);
 
 /* computing.c, net.c */
 struct socket;

@@ -5,6 +5,7 @@ use super::memory::Pages;
 use super::task::Kick;
 use super::{count, ffi};
 use core::ptr::NonNull;
+use core::sync::atomic::AtomicBool;
 use kernel::error::{from_err_ptr, to_result, Result};
 use kernel::prelude::*;
 
@@ -119,6 +120,12 @@ impl Socket {
         to_result(unsafe { ffi::om_wait(self.0.as_ptr(), write, ms) })
     }
 
+    /// Waits for input (true), or until somebody sets `wish` and wakes this task (false).
+    pub(crate) fn wait_or_wish(&self, wish: &AtomicBool, ms: u32) -> Result<bool> {
+        // SAFETY: the socket is valid by the type's invariant; an `AtomicBool` is a bool that others may change.
+        Ok(count(unsafe { ffi::om_wait_or_wish(self.0.as_ptr(), wish.as_ptr(), ms) } as _)? == 0)
+    }
+
     /// Waits for input or a signal; lets the freezer in. For the first `computing_ms` the task is shown as one that runs.
     pub(crate) fn wait_idle(&self, computing_ms: u32) {
         // SAFETY: the socket is valid by the type's invariant.
@@ -131,8 +138,8 @@ impl Socket {
         to_result(unsafe { ffi::om_ear_open(self.0.as_ptr(), kick.raw()) })
     }
 
-    /// Input rouses the current task, a deputy, if it is stopped.
-    pub(crate) fn open_ear_when_stopped(&self) -> Result {
+    /// Input rouses the current task, a deputy, if it is stopped, and while listening interrupts the call it makes.
+    pub(crate) fn open_deputys_ear(&self) -> Result {
         // SAFETY: the socket is valid; the ear holds a reference to the task.
         to_result(unsafe { ffi::om_ear_open(self.0.as_ptr(), core::ptr::null_mut()) })
     }

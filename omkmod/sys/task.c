@@ -1603,6 +1603,17 @@ void om_rouse(struct task_struct *task)
 		default_wake_function(&entry, __TASK_STOPPED, 0, NULL);
 }
 
+/* What the task sleeps in is interrupted as if a signal had come. From any context. */
+void om_disturb(struct task_struct *task)
+{
+	wait_queue_entry_t entry = { .private = task };
+
+	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
+	default_wake_function(&entry, TASK_INTERRUPTIBLE, 0, NULL);
+}
+
+void om_wake(struct task_struct *task) { wake_up_process(task); }
+
 /* The current task was stopped, has been roused, and nobody has continued it since. */
 bool om_roused(void)
 {

@@ -109,6 +109,12 @@ impl Task {
         unsafe { ffi::om_task_stopped(self.0.as_ptr()) }
     }
 
+    /// Wakes it, in case it waits for something that has come true.
+    pub(crate) fn wake(&self) {
+        // SAFETY: the reference is counted; the kernel's sleepers look whether they were woken for nothing.
+        unsafe { ffi::om_wake(self.0.as_ptr()) };
+    }
+
     /// A deputy: if it is stopped, it goes on inside [`take_signal`], and finds that it was [`roused`].
     pub(crate) fn rouse(&self) {
         // SAFETY: the reference is counted; a deputy stops in `take_signal` only.

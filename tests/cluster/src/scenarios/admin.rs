@@ -23,6 +23,7 @@ pub fn all() -> Vec<Scenario> {
         shared("admin/old-names", old_names),
         shared("admin/block", block),
         shared("admin/bring-and-expel", bring_and_expel),
+        shared("admin/expel-sleepers", expel_sleepers),
         shared("admin/new-map-while-away", new_map_while_away),
         shared("admin/leave-while-away", leave_while_away),
         shared("admin/unload-refused", unload_refused),
@@ -99,6 +100,37 @@ fn block(cluster: &Cluster) -> Result<()> {
     home.migrate(program.pid(), to(2))?;
     program.advance(1)?;
     program.finish()
+}
+
+/// Guests that sleep in a call that home makes for them leave too, and sleep on; their calls are not cut short.
+fn expel_sleepers(cluster: &Cluster) -> Result<()> {
+    const READS: &str = "exec python3 -c 'import os; print(1, flush=True); print(os.read(0, 100), flush=True)'";
+    const POLLS: &str = "exec python3 -c 'import select; print(1, flush=True); print(select.select([0], [], []), flush=True)'";
+    const THREADS: &str = "exec python3 -c 'import os, threading; ts = [threading.Thread(target=os.read, args=(0, 1)) for i in range(3)]; \
+        [t.start() for t in ts]; print(1, flush=True); [t.join() for t in ts]; print(\"joined\")'";
+    let (one, two) = (cluster.node(1), cluster.node(2));
+    let sleepers = [(READS, "b'abc'"), (POLLS, "([0], [], [])"), (THREADS, "joined")];
+    let started = sleepers.map(|(command, _)| one.shell(command).piped_input().spawn());
+    let started = started.into_iter().collect::<Result<Vec<_>>>()?;
+    for process in &started {
+        process.wait_for_output("1\n")?;
+    }
+    for _ in 0..2 {
+        for process in &started {
+            one.migrate(process.pid(), to(2))?;
+        }
+        two.sh("omctl mosctl expel && omctl mosctl noblock")?;
+        for process in &started {
+            ensure!(one.where_is(process.pid())? == 0, "pid {} is not home", process.pid());
+            ensure!(process.status().is_none(), "pid {} has ended", process.pid());
+        }
+    }
+    for (process, (command, said)) in started.into_iter().zip(sleepers) {
+        process.write(b"abc")?;
+        let output = process.wait()?.expect_success()?;
+        ensure!(output.text().contains(said), "{command}: {output}");
+    }
+    Ok(())
 }
 
 fn bring_and_expel(cluster: &Cluster) -> Result<()> {
