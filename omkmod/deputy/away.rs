@@ -250,7 +250,7 @@ impl Away {
     /// Now and then, from any task: if it shall come home, those of its deputies that are stopped must hear of it. They may stop
     /// right after they were told.
     pub(crate) fn rouse(&self) {
-        if self.wanted() {
+        if self.wanted() && !self.borrows {
             self.inner.lock().members.iter().for_each(|t| t.rouse());
         }
     }

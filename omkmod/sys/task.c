@@ -1614,11 +1614,8 @@ void om_disturb(struct task_struct *task)
 
 void om_wake(struct task_struct *task) { wake_up_process(task); }
 
-/* The current task was stopped, has been roused, and nobody has continued it since. */
-bool om_roused(void)
-{
-	return task_is_stopped(current) && READ_ONCE(current->signal->flags) & SIGNAL_STOP_STOPPED;
-}
+/* The current task was stopped, has been roused, and nobody has continued it since: that would have taken off the mark. */
+bool om_roused(void) { return task_is_stopped(current); }
 
 /* Stops again where signals are taken next, without anybody hearing of it. */
 void om_stop_again(void)
