@@ -27,6 +27,9 @@ use kernel::{new_condvar, new_mutex, pin_init};
 /// How long a process may take to come to a standstill with its threads, which have 20 s themselves.
 const PATIENCE_MS: u64 = 25_000;
 
+/// So long the first of a group that goes back waits for those that are not quite home.
+const COMING_MS: u64 = 2_000;
+
 /// How long the leader of one group waits for another that wants the same process.
 const RIVAL_PATIENCE_MS: u32 = 2_000;
 
@@ -260,12 +263,13 @@ impl Lead {
             state.order = Order::Assemble;
         }
         self.0.changed.notify_all();
-        let until = task::now_ns() + PATIENCE_MS * 1_000_000;
+        let begun = task::now_ns();
+        let until = begun + PATIENCE_MS * 1_000_000;
         let group = loop {
             let stood = self.0.state.lock().stood;
             let group = sharers(&me).map_err(too_many)?;
             let others = || group.iter().filter(|t| **t != me);
-            let called = self.call(c, others())?;
+            let called = self.call(c, others(), task::now_ns() < begun + COMING_MS * 1_000_000)?;
             let state = self.0.state.lock();
             if let Some(refusal) = state.failed {
                 return Err(refusal);
@@ -308,8 +312,9 @@ impl Lead {
         Ok(Passage { group: self.0.id, pages })
     }
 
-    /// Calls those of the list that have not been called. Gives their number.
-    fn call<'a>(&self, c: &Cluster, others: impl Iterator<Item = &'a Task>) -> Outcome<usize> {
+    /// Calls those of the list that have not been called. Gives their number. `patient`: one that is still on its way home, as the
+    /// caller was a moment ago, counts too, and will be called when it is there.
+    fn call<'a>(&self, c: &Cluster, others: impl Iterator<Item = &'a Task>, patient: bool) -> Outcome<usize> {
         let mut called = 0;
         for t in others {
             let pid = t.pid();
@@ -321,7 +326,12 @@ impl Lead {
                 continue;
             }
             let comm = t.comm();
-            if c.away(pid).is_some() {
+            let away = c.away(pid);
+            if patient && away.as_ref().is_some_and(|a| a.wanted()) {
+                called += 1;
+                continue;
+            }
+            if away.is_some() {
                 return Err(because(EBUSY, pid, &comm, format_args!("it is away")));
             }
             if let Some(reason) = journey::obstacle(c, t) {

@@ -146,7 +146,12 @@ const OF_ITSELF: &str = "it comes home for a call";
 fn plain(reason: &str) -> String {
     let reason = reason.trim();
     let reason = reason.strip_prefix("it cannot leave: ").unwrap_or(reason);
-    reason.split(" (kill -CONT").next().unwrap_or(reason).into()
+    let reason = reason.split(" (kill -CONT").next().unwrap_or(reason);
+    let (before, after) = reason.split_once("with pid ").unwrap_or((reason, ""));
+    match after.split_once(' ') {
+        Some((_, rest)) => format!("{before}with pid N {rest}"),
+        None => reason.into(),
+    }
 }
 
 /// Waits for the end of a program, and says what it printed; kills it when it takes too long. (Without the dump of
