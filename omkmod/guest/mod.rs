@@ -52,6 +52,8 @@ pub(crate) struct Guest {
     leaving: AtomicBool,
     /// It wants to go home.
     wishing: AtomicBool,
+    /// It waits for home, and would say so.
+    awaits: AtomicBool,
     /// For a call that is made there; then it would come back.
     errand: AtomicBool,
     /// The task itself, for those who look at it.
@@ -139,6 +141,7 @@ impl Guest {
                 company,
                 leaving: AtomicBool::new(false),
                 wishing: AtomicBool::new(false),
+                awaits: AtomicBool::new(false),
                 errand: AtomicBool::new(false),
                 task: Task::current()?,
                 metered: AtomicBool::new(false),
@@ -249,9 +252,11 @@ impl Guest {
 
     /// From any task: this guest shall go home.
     pub(crate) fn send_home(&self) {
-        self.wishing.store(true, Ordering::Release);
+        self.wishing.store(true, Ordering::SeqCst);
         self.kick.now();
-        self.task.wake();
+        if self.awaits.load(Ordering::SeqCst) {
+            self.task.wake();
+        }
     }
 
     /// A guest that has ended hears nothing: the end of its link would knock again and again.
@@ -531,8 +536,13 @@ impl Guest {
                     Err(e) if e == ETIMEDOUT => {}
                     heard => return heard,
                 }
-            } else if self.link.with(|l| l.await_input_or_wish(&self.wishing))?? {
-                return Ok(());
+            } else {
+                self.awaits.store(true, Ordering::SeqCst);
+                let heard = self.link.with(|l| l.await_input_or_wish(&self.wishing));
+                self.awaits.store(false, Ordering::Relaxed);
+                if heard?? {
+                    return Ok(());
+                }
             }
             self.say(Kind::WantHome, &[])?;
         }

@@ -109,9 +109,9 @@ impl Task {
         unsafe { ffi::om_task_stopped(self.0.as_ptr()) }
     }
 
-    /// Wakes it, in case it waits for something that has come true.
+    /// Wakes it from a wait of ours, which looks whether what it waits for has come true.
     pub(crate) fn wake(&self) {
-        // SAFETY: the reference is counted; the kernel's sleepers look whether they were woken for nothing.
+        // SAFETY: the reference is counted; one that has gone on meanwhile may sleep elsewhere, where it looks too.
         unsafe { ffi::om_wake(self.0.as_ptr()) };
     }
 
