@@ -41,18 +41,17 @@ bool om_get_signal_raw(struct ksignal *ksig);
 /* hooks.c */
 int om_hooks_init(void);
 void om_hooks_exit(void);
-/* task.c */
-struct task_struct;
-void om_rouse(struct task_struct *task);
-void om_disturb(struct task_struct *task);
+/* From Rust: */
+bool om_rust_dispatch(void *guest, struct pt_regs *regs);
 
-/* computing.c, net.c */
+/* computing.c: a deputy whose guest computes is seen as running. What it and net.c need of task.c and of each other. */
 struct socket;
+struct task_struct;
 void om_computing_init(void);
 void om_computing_exit(void);
 bool om_readable(struct socket *sock);
-/* From Rust: */
-bool om_rust_dispatch(void *guest, struct pt_regs *regs);
+void om_rouse(struct task_struct *task);
+void om_disturb(struct task_struct *task);
 
 /* roles.c: which tasks are ours. A role belongs to one task and one object of the Rust half. */
 enum om_role_kind { OM_NONE, OM_DEPUTY, OM_GUEST, OM_ARMED, OM_NEWBORN, OM_WATCHED };
