@@ -8,7 +8,7 @@
 /// First four bytes of every frame: "OMX1".
 pub const MAGIC: u32 = 0x3158_4d4f;
 /// Version of the protocol; both ends must agree.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 /// Bytes of a frame header.
 pub const HEADER_LEN: usize = 32;
 /// Bytes of a page, the unit in which memory travels.

@@ -165,6 +165,26 @@ fn nobody_goes_where_nobody_may() {
 }
 
 #[test]
+fn each_move_lets_it_stay_twice_as_long_but_home_is_open() {
+    let (own, [idle]) = loaded();
+    let s = Settings::default();
+    let go = |moves: u32, here_ms: u64| {
+        let job = Candidate { moves, here_ms, age_ms: 10_000_000, ..job(1, Place::Here, 25) };
+        choose(&own, [idle].into_iter(), [job].into_iter(), &s).is_some()
+    };
+    for (moves, least) in [(0, 5000), (1, 5000), (2, 10_000), (3, 20_000), (8, 640_000)] {
+        assert!(!go(moves, least - 1), "{moves}");
+        assert!(go(moves, least), "{moves}");
+    }
+    // However often it was moved it comes home when that is free again.
+    let (free, slow) = (node(1, 0, 10_000, 1), node(2, 1, 7_000, 1));
+    let away = Candidate { moves: u32::MAX, here_ms: 6000, ..job(1, Place::At(2), 100) };
+    let better = node(3, 0, 20_000, 1);
+    let choice = choose(&free, [slow, better].into_iter(), [away].into_iter(), &s).unwrap();
+    assert_eq!((choice.to, choice.reason), (1, Reason::Home));
+}
+
+#[test]
 fn what_runs_besides_does_not_look_like_a_process_more() {
     // One of three has left in this period; a shell is at work besides.
     for noise in [0, 15, 30] {

@@ -2,7 +2,7 @@
 
 //! Who must leave, who may come, whom the thresholds move, and what processes are remembered for.
 
-use omcore::balance::admit::{admit, Counts, Limits, NodeState, Refusal, Request, Shares};
+use omcore::balance::admit::{admit, has_room, Counts, Limits, NodeState, Refusal, Request, Shares};
 use omcore::balance::choose::{Reason, Settings};
 use omcore::balance::cost::Comm;
 use omcore::balance::evict::{evict, Guest, Why};
@@ -107,6 +107,18 @@ fn rules_for_all_and_rules_for_the_balancer() {
     assert_eq!(admit(&free, &Request { limit: 299, ..command }), Ok(()));
     assert_eq!(Limits { guests: 5, ..Limits::default() }.slots(7), 0);
     assert_eq!(Limits::default().slots(7), NO_LIMIT);
+}
+
+#[test]
+fn one_comes_home_if_nobody_has_to_die_for_it() {
+    let node = Node { mem: 100 * MIB, tmem: 640 * MIB, ..Node::default() };
+    let here = NodeState { node, ..NodeState::default() };
+    // A 64th, 10 MiB, is left alone.
+    assert!(has_room(&here, 0, 90 * MIB));
+    assert!(!has_room(&here, 0, 90 * MIB + 1));
+    assert!(has_room(&here, 50 * MIB, 140 * MIB));
+    assert!(!has_room(&NodeState { promised: MIB, ..here }, 50 * MIB, 140 * MIB));
+    assert!(!has_room(&here, 0, u64::MAX));
 }
 
 #[test]

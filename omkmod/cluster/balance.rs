@@ -298,6 +298,9 @@ impl Balance {
                         coming.arrived();
                     }
                     self.count(Count::MovedOut);
+                    if let Some(k) = book.find(p.pid) {
+                        k.moves = k.moves.saturating_add(1);
+                    }
                     let why = Refusal::new(EAGAIN, format_args!("{}", p.choice.reason));
                     book.say(Line { ms: now, pid: p.pid, comm: p.comm, from: p.from, to: Some(p.choice.to), why });
                 }

@@ -36,6 +36,8 @@ pub(super) struct Known {
     /// Where it is, 0 at home, and since when (ms since boot).
     pub(super) node: u16,
     pub(super) since: u64,
+    /// How often the balancer has moved it.
+    pub(super) moves: u32,
     /// Not to be moved before that (ms since boot).
     pub(super) barred: u64,
     /// Was it there at the last census?
@@ -91,6 +93,7 @@ impl Known {
             memory: e.memory,
             node: 0,
             since: e.started / 1_000_000,
+            moves: 0,
             barred: 0,
             seen: true,
         }
@@ -165,6 +168,7 @@ impl Known {
             comm: self.stats.comm(),
             age_ms: now.saturating_sub(self.started / 1_000_000),
             here_ms: now.saturating_sub(self.since),
+            moves: self.moves,
             hint,
             stay: stay || now < self.barred,
         }

@@ -2,7 +2,7 @@
 //! The cluster as this node knows it: the map, the switches of the administrator, who is away and who is hosted.
 //!
 //! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `away`, `guests`,
-//! `cradles`, `departures`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
+//! `cradles`, `promises`, `departures`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
 
 pub(crate) mod admission;
 pub(crate) mod balance;
@@ -93,6 +93,9 @@ pub(crate) struct Cluster {
     /// New guests that wait for their home half.
     #[pin]
     cradles: Mutex<KVec<Arc<cradle::Cradle>>>,
+    /// Memory of this node that is spoken for.
+    #[pin]
+    promises: Mutex<admission::Promises>,
     /// Processes that come home, with those that share their memory.
     #[pin]
     pub(crate) reunion: Reunion,
@@ -146,6 +149,7 @@ impl Holder {
                 away <- new_mutex!(KVec::new()),
                 guests <- new_mutex!(KVec::new()),
                 cradles <- new_mutex!(KVec::new()),
+                promises <- new_mutex!(admission::Promises::new()),
                 reunion <- Reunion::new(),
                 claims <- new_mutex!(KVec::new()),
                 departures <- new_mutex!(Departures::new()),

@@ -8,6 +8,7 @@
 //! `changed`.
 
 use crate::cluster::cluster;
+use crate::process::cantmove::Stopped;
 use crate::process::request::{Refusal, Request, Target};
 use crate::sys::task::{self, Task};
 use crate::omcore::wire;
@@ -111,7 +112,7 @@ struct Inner {
 
 /// A stopped process goes nowhere but home.
 pub(super) fn stopped(pid: i32) -> Refusal {
-    Refusal::new(EBUSY, format_args!("it is stopped: continue it first (kill -CONT {pid}); it can be told to come home"))
+    Refusal::new(EBUSY, format_args!("{}; it can be told to come home", Stopped(pid)))
 }
 
 /// Where the memory is, during a homecoming.
@@ -339,7 +340,11 @@ impl Away {
         self.changed.notify_all();
         if let Some(r) = request {
             let n = e.to_errno();
-            r.finish(Err(Refusal::new(e, format_args!("home could not receive it (error {n}); it stays where it is"))));
+            r.finish(Err(if e == ENOMEM {
+                Refusal::new(e, format_args!("home has too little memory for it; it stays where it is"))
+            } else {
+                Refusal::new(e, format_args!("home could not receive it (error {n}); it stays where it is"))
+            }));
         }
         wait::until(&self.changed, &self.inner, |inner| (inner.phase != Phase::Refused).then_some(()))
     }

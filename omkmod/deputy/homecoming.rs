@@ -2,6 +2,8 @@
 //! Coming home: the deputy becomes the process again.
 
 use super::{Deputy, End};
+use crate::cluster::admission::{self, Promise};
+use crate::cluster::cluster;
 use crate::sys::errno::EPROTO;
 use crate::link::{bad, FOREVER};
 use crate::omcore::clocks::{homecoming, Homecoming};
@@ -38,17 +40,18 @@ impl Deputy {
         if !self.away.wanted() {
             self.away.recall();
         }
-        let errand = self.link.with(|l| {
+        let (errand, size) = self.link.with(|l| {
             let mut r = Reader::new(l.body());
-            let errand = r.u64().map_err(bad)?;
+            let (errand, size) = (r.u64().map_err(bad)?, r.u64().map_err(bad)?);
             r.finish().map_err(bad)?;
-            Ok::<_, Error>(errand != 0)
+            Ok::<_, Error>((errand != 0, size))
         })??;
         let mut thread: Option<KBox<Thread>> = None;
         let mut pages = 0;
         let mut failed: Option<Error> = None;
         // This deputy receives the memory.
         let mut collects = false;
+        let mut room: Option<Promise> = None;
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             if matches!(frame.kind, Kind::Pages | Kind::End) && !collects {
@@ -61,7 +64,8 @@ impl Deputy {
                 }
                 memory::receiving(true);
                 collects = true;
-                if !complete {
+                room = cluster().and_then(|c| admission::welcome(c, size));
+                if !complete || room.is_none() {
                     failed = failed.or(Some(ENOMEM));
                 }
             }
@@ -74,7 +78,12 @@ impl Deputy {
                     self.away.arrive(failed.is_none());
                 }
                 Kind::Pages if failed.is_none() => match self.link.with(|l| image::deliver_pages(l, frame))? {
-                    Ok(n) => pages += n,
+                    Ok(n) => {
+                        pages += n;
+                        if let Some(room) = &room {
+                            room.kept(n);
+                        }
+                    }
                     Err(e) if e == ENOMEM || e == EFAULT => failed = Some(e),
                     Err(e) => return Err(e),
                 },
@@ -96,6 +105,7 @@ impl Deputy {
         if thread.is_none() && failed.is_none() {
             return Err(EPROTO);
         }
+        drop(room);
         let mut seat = None;
         let home = if collects {
             if failed.is_none() {

@@ -376,6 +376,11 @@ impl Deputy {
             if stopping && !self.pause()? {
                 return Ok(());
             }
+            // A tracer may have come meanwhile.
+            if stopping && self.needs_home() && !self.away.borrows() && !task::dying() {
+                self.say(Kind::Resume, &[])?;
+                return Ok(());
+            }
             if let Some(s) = task::take_signal() {
                 self.send_signal(&s)?;
             }

@@ -4,7 +4,7 @@
 use super::company::{Company, Known};
 use super::Guest;
 use crate::sys::errno::{ECONNRESET, ENETDOWN, EPROTO};
-use crate::cluster::admission;
+use crate::cluster::admission::{self, Promise};
 use crate::cluster::balance::Count;
 use crate::cluster::meter::Coming;
 use crate::cluster::settings::Setting;
@@ -52,10 +52,10 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, shifts: Shifts) {
             limit: p.limit,
             by_command: p.load == 0,
         };
-        admission::admit(c, &wants, p.group_pages > p.pages)?;
-        Ok((p, Coming::new(c)))
+        let promise = admission::admit(c, &wants, p.group, p.group_pages > p.pages)?;
+        Ok((p, Entry { coming: Coming::new(c), promise }))
     });
-    let (profile, coming) = match admitted {
+    let (profile, entry) = match admitted {
         Ok(p) => p,
         Err(r) => return refuse(&mut link, &r),
     };
@@ -65,7 +65,7 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, shifts: Shifts) {
         if exiting {
             return refuse(&mut link, &Refusal::new(EAGAIN, format_args!("it could not start a task for the guest")));
         }
-        move_in(link, profile, coming);
+        move_in(link, profile, entry);
     });
     if let Err(e) = started {
         let n = e.to_errno();
@@ -73,9 +73,18 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, shifts: Shifts) {
     }
 }
 
+/// What a guest that was let in has been given.
+struct Entry {
+    coming: Coming,
+    promise: Promise,
+}
+
 /// In the vessel.
-fn move_in(mut link: Link, profile: Profile, coming: Coming) {
-    let (thread, list) = match receive(&mut link, &profile) {
+fn move_in(mut link: Link, profile: Profile, entry: Entry) {
+    let Entry { coming, promise } = entry;
+    let received = receive(&mut link, &profile, &promise);
+    drop(promise);
+    let (thread, list) = match received {
         Ok(t) => t,
         Err(r) => {
             refuse(&mut link, &r);
@@ -109,7 +118,7 @@ fn step<T>(what: &str, r: Result<T>) -> core::result::Result<T, Refusal> {
 }
 
 /// Everything up to the end mark, into this task.
-fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(KBox<Thread>, KVec<Vma>), Refusal> {
+fn receive(link: &mut Link, profile: &Profile, promise: &Promise) -> core::result::Result<(KBox<Thread>, KVec<Vma>), Refusal> {
     vessel::rebirth(&profile.mm).map_err(|e| {
         if e == ENOEXEC {
             Refusal::new(e, format_args!("it runs another kernel build (its vDSO differs from home's)"))
@@ -139,7 +148,9 @@ fn receive(link: &mut Link, profile: &Profile) -> core::result::Result<(KBox<Thr
                     step("map its memory", map(link.peer, v))?;
                     mapped += 1;
                 }
-                pages += step("take its pages", image::take_pages(link, frame))?;
+                let came = step("take its pages", image::take_pages(link, frame))?;
+                promise.kept(came);
+                pages += came;
             }
             Kind::End => {
                 let n = step("read the end", image::take_end(link.body()))?;

@@ -6,6 +6,7 @@ use crate::sys::errno::EPROTO;
 use crate::link::FOREVER;
 use crate::omcore::wire::Kind;
 use crate::process::image::{self, is_restart, Thread, ERESTART_RESTARTBLOCK};
+use crate::sys::memory;
 use crate::sys::task::{AX, ORIG_AX};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
@@ -22,7 +23,7 @@ impl Guest {
         thread.state.signals_seen = self.signals_seen.load(Ordering::Relaxed);
         self.fix_restart(&mut thread);
         let errand = self.errand.swap(false, Ordering::Relaxed);
-        self.say(Kind::Coming, &[&u64::from(errand).to_le_bytes()])?;
+        self.say(Kind::Coming, &[&u64::from(errand).to_le_bytes(), &memory::used().to_le_bytes()])?;
         self.link.with(|l| thread.send(l))??;
         // When no thread moves any more, one of them brings the memory.
         if self.company.gather()? {

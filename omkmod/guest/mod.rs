@@ -107,6 +107,9 @@ const METER_NS: u64 = 40_000_000;
 /// How often a guest that waits for home says that it is to go there.
 const WISH_MS: u32 = 1_000;
 
+/// How long a guest rests that home had no room for, before it may want to go there again. It sends everything each time.
+const TURNED_AWAY_MS: u32 = 1_000;
+
 /// In a signal's `restore_mask`.
 const MORE_SIGNALS: u64 = 2;
 /// How often home may say "later" for one page.
@@ -520,6 +523,11 @@ impl Guest {
                 self.ended.store(true, Ordering::Relaxed);
                 task::kill_self();
                 return Ok(());
+            }
+            // What it wanted there it will want again at once.
+            match self.link.with(|l| l.await_input_within(TURNED_AWAY_MS))? {
+                Err(e) if e != ETIMEDOUT => return Err(e),
+                _ => {}
             }
         }
     }

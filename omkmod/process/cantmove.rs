@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Why a process may not leave now, in words. The bits come from `om_reasons()` in sys/task.c.
 
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 /// In the order of the bits.
 pub(crate) const REASONS: &[&str] = &[
@@ -59,4 +59,13 @@ pub(crate) fn write(bits: u64, out: &mut impl Write) -> core::fmt::Result {
 /// The first reason, for a message.
 pub(crate) fn first(bits: u64) -> Option<&'static str> {
     REASONS.get(bits.trailing_zeros() as usize).copied()
+}
+
+/// What is said of the process of this number when it is stopped: it goes nowhere but home.
+pub(crate) struct Stopped(pub(crate) i32);
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it is stopped: continue it first (kill -CONT {})", self.0)
+    }
 }

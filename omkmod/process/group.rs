@@ -338,7 +338,7 @@ impl Lead {
                 return Err(because(EOPNOTSUPP, pid, &comm, format_args!("{reason}")));
             }
             if t.stopped() {
-                return Err(because(EBUSY, pid, &comm, format_args!("it is stopped: continue it first (kill -CONT {pid})")));
+                return Err(because(EBUSY, pid, &comm, format_args!("{}", cantmove::Stopped(pid))));
             }
             self.claim(c, pid).map_err(|e| because(e, pid, &comm, format_args!("it is being moved already")))?;
             let member = Member { task: t.clone(), pid, comm, place: Place::Called };

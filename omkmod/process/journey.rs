@@ -72,7 +72,7 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
     let request = Request::by(cause, target)?;
     for tried in 0.. {
         let Some(away) = c.away(pid) else {
-            if target == Target::Home && cause == Cause::Command && !stays(c, pid)? {
+            if target == Target::Home && cause == Cause::Command && !stays(c, task)? {
                 continue;
             }
             break;
@@ -115,7 +115,7 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
     check(c, task)?;
     bring_sharers(c, task)?;
     if task.stopped() {
-        return Err(Refusal::new(EBUSY, format_args!("it is stopped: continue it first (kill -CONT {pid})")));
+        return Err(Refusal::new(EBUSY, format_args!("{}", cantmove::Stopped(pid))));
     }
     let r = request.clone();
     let journey = move |exiting| {
@@ -139,11 +139,19 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
     Ok(request)
 }
 
-/// What a process at home was asked before, by others, is asked no longer. False: it was on its way out already, and is somewhere
-/// now.
-fn stays(c: &Cluster, pid: i32) -> Outcome<bool> {
+/// What a process at home was asked before, by others, is asked no longer, nor what those were who share its memory: it would leave
+/// with them. False: it was on its way out already, and is somewhere now.
+fn stays(c: &Cluster, task: &Task) -> Outcome<bool> {
+    if c.departures.lock().over() {
+        return Ok(true);
+    }
+    let group = sharers(task)?;
     loop {
-        let Some(departure) = c.departures.lock().of(pid) else { return Ok(true) };
+        let departures = c.departures.lock();
+        let Some(departure) = departures.of(task).or_else(|| group.iter().find_map(|t| departures.of(t))) else {
+            return Ok(true);
+        };
+        drop(departures);
         if departure.withdraw() {
             continue;
         }

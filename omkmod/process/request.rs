@@ -2,6 +2,7 @@
 //! A wish that a process be somewhere else: made by one task, fulfilled by the process itself.
 
 use crate::sys;
+use crate::sys::task::Task;
 use crate::sys::errno::{ECANCELED, ETIMEDOUT};
 use core::fmt::{self, Write};
 use kernel::prelude::*;
@@ -228,8 +229,14 @@ impl Departures {
         Ok(all)
     }
 
+    /// Is there none that is not over?
+    pub(super) fn over(&self) -> bool {
+        self.0.iter().all(|d| d.request.outcome().is_some())
+    }
+
     /// One of a process.
-    pub(super) fn of(&self, pid: i32) -> Option<Arc<Request>> {
+    pub(super) fn of(&self, task: &Task) -> Option<Arc<Request>> {
+        let pid = task.pid();
         self.0.iter().find(|d| d.pid == pid && d.request.outcome().is_none()).map(|d| d.request.clone())
     }
 }

@@ -74,6 +74,8 @@ extern "C" {
     pub(super) fn om_hooks_exit();
     pub(super) fn om_computing_init();
     pub(super) fn om_computing_exit();
+    pub(super) fn om_tracer_init();
+    pub(super) fn om_tracer_exit();
     pub(super) fn om_role_set(kind: c_int, owner: *const c_void) -> c_int;
     pub(super) fn om_role_clear();
     pub(super) fn om_role_kind(task: *mut Opaque, owner: *mut *const c_void) -> c_int;
@@ -344,6 +346,7 @@ extern "C" {
 
     // node.c
     pub(super) fn om_node_memory(free: *mut u64, available: *mut u64, total: *mut u64);
+    pub(super) fn om_node_swap() -> u64;
     pub(super) fn om_node_cpus() -> c_uint;
     pub(super) fn om_has_address(ip: u32) -> bool;
     pub(super) fn om_node_cputime(busy: *mut u64, total: *mut u64);

@@ -61,7 +61,10 @@ pub(crate) fn init() -> Result {
         return hooked;
     }
     // SAFETY: once, and the symbols have been found.
-    unsafe { ffi::om_computing_init() };
+    unsafe {
+        ffi::om_computing_init();
+        ffi::om_tracer_init();
+    }
     hooked
 }
 
@@ -75,6 +78,7 @@ pub(crate) fn flush() {
 pub(crate) fn exit() {
     // SAFETY: called once, after a successful init.
     unsafe {
+        ffi::om_tracer_exit();
         ffi::om_computing_exit();
         ffi::om_hooks_exit();
         ffi::om_traits_clear();

@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <linux/swap.h>
 
 #include <net/route.h>
 
@@ -21,6 +22,9 @@ void om_node_memory(u64 *free, u64 *available, u64 *total)
 	*available = (u64)max(si_mem_available(), 0L) << PAGE_SHIFT;
 	*total = (u64)i.totalram * i.mem_unit;
 }
+
+/* Bytes of swap that are free. */
+u64 om_node_swap(void) { return (u64)max(get_nr_swap_pages(), 0L) << PAGE_SHIFT; }
 
 unsigned int om_node_cpus(void) { return num_online_cpus(); }
 

@@ -11,6 +11,12 @@ pub(crate) fn memory() -> (u64, u64, u64) {
     (free, available, total)
 }
 
+/// Bytes of swap that are free.
+pub(crate) fn swap() -> u64 {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_node_swap() }
+}
+
 /// Processors that are online.
 pub(crate) fn cpus() -> u32 {
     // SAFETY: no preconditions.

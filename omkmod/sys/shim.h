@@ -53,6 +53,12 @@ bool om_readable(struct socket *sock);
 void om_rouse(struct task_struct *task);
 void om_disturb(struct task_struct *task);
 
+/* tracer.c: ptrace() calls a process home that is stopped and away. */
+void om_tracer_init(void);
+void om_tracer_exit(void);
+/* From Rust: returns when the process is home, or a signal waits for the caller. */
+void om_rust_call_home(int pid);
+
 /* roles.c: which tasks are ours. A role belongs to one task and one object of the Rust half. */
 enum om_role_kind { OM_NONE, OM_DEPUTY, OM_GUEST, OM_ARMED, OM_NEWBORN, OM_WATCHED };
 int om_role_set(int kind, void *owner);

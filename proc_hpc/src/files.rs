@@ -211,7 +211,7 @@ pub const FILES: &[File] = &[
         (0, 86_400),
         "5",
         "s",
-        "a process that has just moved is not moved by itself again before it has been on its node so long",
+        "a process that has just moved is not moved by itself again before it has been on its node so long; after its second move by itself it goes anywhere but home only after twice as long, and so on",
         "",
     ),
     setting(

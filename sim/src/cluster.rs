@@ -325,6 +325,7 @@ impl Cluster {
             comm: job.stats.comm(),
             age_ms: ((now - job.began) * 1000.0) as u64,
             here_ms: ((now - job.came) * 1000.0) as u64,
+            moves: job.moves.into(),
             stay: job.moving,
             ..Candidate::default()
         }

@@ -38,6 +38,16 @@ fn balancing_helps_much_and_costs_few_moves_and_messages_however_many_nodes() {
 }
 
 #[test]
+fn no_job_of_few_nodes_moves_more_often_than_the_doubling_residence_allows() {
+    for seed in 1..5 {
+        let plan = Plan { warmup: 30, seconds: 900, ..usual(30, Policy::Cost, seed) };
+        let most = outcome(&plan).moves_most;
+        // The most moves in 930 s: out and home by turns, every second one after 10, 40, 160, 640 s, the others after 5.
+        assert!(most > 2 && most <= 10, "seed {seed}: {most}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     let one = outcome(&short(50, Policy::Cost));
     let two = outcome(&short(50, Policy::Cost));

@@ -4,6 +4,7 @@
  *
  *     call N       so many of them; says `called N`
  *     thread       the same, once, by another thread than the first; says `called`
+ *     memory N     uses N MiB from now on; says `has N`
  *     wait         one that goes on until somebody reads from descriptor 3; says `waited`
  *
  * At the end of the input it says PASS. What goes wrong it says as the other programs do.
@@ -63,6 +64,12 @@ int main(void)
 			for (long i = 0; i < n; i++)
 				call();
 			printf("called %ld\n", n);
+		} else if (sscanf(line, "memory %ld", &n) == 1) {
+			char *memory = malloc(n << 20);
+
+			CHECK(memory);
+			fill(memory, n << 20, n);
+			printf("has %ld\n", n);
 		} else if (!strcmp(line, "thread\n")) {
 			CHECK(pthread_create(&thread, NULL, call_in_thread, NULL) == 0);
 			CHECK(pthread_join(thread, NULL) == 0);

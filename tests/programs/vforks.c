@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Does not react until FILE.go exists: it waits, as in vfork but with memory of its own, for a child, which does the first round.
- * Then it goes on by itself. With -p only.
+ * Then it goes on by itself. With -p only. With -w 1 it has another child, its first, which shares memory with it.
  */
 #include "program.h"
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -17,6 +18,18 @@ int main(int argc, char **argv)
 	start(argc, argv);
 	CHECK(options.progress);
 	snprintf(go, sizeof go, "%s.go", options.progress);
+	volatile int *over = mmap(NULL, sizeof *over, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(over != MAP_FAILED);
+	pid_t sharer = 0;
+	if (options.workers == 1) {
+		sharer = fork();
+		CHECK(sharer >= 0);
+		while (sharer == 0) {
+			usleep(10000);
+			if (*over || getppid() == 1)
+				_exit(8);
+		}
+	}
 	child = syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
 	CHECK(child >= 0);
 	if (child == 0) {
@@ -30,5 +43,7 @@ int main(int argc, char **argv)
 	do
 		usleep(10000);
 	while (another_round());
+	*over = 1;
+	CHECK(!sharer || (waitpid(sharer, &status, 0) == sharer && WIFEXITED(status) && WEXITSTATUS(status) == 8));
 	return pass();
 }

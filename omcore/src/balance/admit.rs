@@ -124,6 +124,9 @@ pub struct Request {
     pub by_command: bool,
 }
 
+/// This part of all memory is left alone when a process comes home: a 64th, for its page tables and for everybody's next moment.
+const HOME_SPARE: u64 = 64;
+
 /// Why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -152,6 +155,14 @@ impl fmt::Display for Refusal {
             Refusal::Busy => "it has become busier than it told",
         })
     }
+}
+
+/// Whether there is room for one of this node's own processes, with so many bytes, to come home. It belongs here, so it may be swapped
+/// for; but without room somebody would be killed for it.
+pub fn has_room(here: &NodeState, swap: u64, memory: u64) -> bool {
+    let node = &here.node;
+    let needed = memory.saturating_add(here.promised).saturating_add(node.tmem / HOME_SPARE);
+    node.tmem == 0 || node.mem.saturating_add(swap) >= needed
 }
 
 /// Whether the process may come. The caller then books it ([`super::load::Meter::coming`], `promised`).

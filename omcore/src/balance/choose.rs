@@ -30,6 +30,9 @@
 //!   would keep six jobs as 5 and 1, with 4 they end at 4 and 2, when all are done soonest.
 //! - The manual's factor of the stability rule, 2, is for moves that must pay by themselves. Here the first test
 //!   sees to that, and 1.2 is enough to keep two nodes of equal load apart.
+//! - On few nodes with long jobs the loads change for as long as these run, and Assign-U's bound, which counts arrivals, says
+//!   nothing of one job. So [`Settings::residence_ms`] is for a process's first move, and doubles with each further one:
+//!   one that runs for t moves O(log t) times, of its own accord. It may come home at any time, and memory is not asked to wait.
 //! - Several nodes may see the same idle one. Each throws its own dice among targets that cost nearly the same; and
 //!   a choice carries [`Choice::limit`], the load up to which it holds, so that the target can refuse those who come
 //!   after the first (see [`super::admit`]).
@@ -45,6 +48,8 @@ use core::fmt;
 const MOST: u64 = 28;
 /// Least growth of the exponent with each process on a standard processor: the base is 4.
 const BITS: u64 = 2;
+/// Residence is not doubled more often.
+const MOST_DOUBLINGS: u32 = 16;
 /// A process can be expected to run for another hour, not for more.
 const LONGEST_MS: u64 = 3_600_000;
 
@@ -55,7 +60,7 @@ pub struct Settings {
     pub costs: Costs,
     /// Gateways between nodes, 0 to 2.
     pub gateways: u8,
-    /// A process is not moved again before so long on a node, in ms.
+    /// A process is not moved again before so long on a node, in ms; after its second move twice as long, and so on.
     pub residence_ms: u64,
     /// Per mille: how often what is gained must contain what it costs the target. Above 1000, below 2000.
     pub stability: u32,
@@ -151,12 +156,13 @@ pub fn choose(
     let scale = Scale::new(own, others.clone(), settings);
     let mut best: Option<Choice> = None;
     for process in processes {
-        // Younger here than altogether: it was moved before.
-        let moved_lately = process.here_ms < process.age_ms && process.here_ms < settings.residence_ms;
-        if process.stay || moved_lately {
+        // Younger here than altogether: it was moved before, by itself or by somebody.
+        let rests = |ms: u64| process.here_ms < process.age_ms && process.here_ms < ms;
+        if process.stay || rests(settings.residence_ms) {
             continue;
         }
-        if let Some(found) = place(own, others.clone(), &process, settings, &scale, false) {
+        let only_home = rests(residence_ms(process.moves, settings));
+        if let Some(found) = place(own, others.clone(), &process, settings, &scale, Wish { asked: false, only_home }) {
             if best.is_none_or(|b| found.gain > b.gain) {
                 best = Some(found);
             }
@@ -174,7 +180,21 @@ pub fn best_for(
     settings: &Settings,
 ) -> Option<Choice> {
     let scale = Scale::new(own, others.clone(), settings);
-    place(own, others, process, settings, &scale, true).map(|c| Choice { reason: Reason::Asked, ..c })
+    place(own, others, process, settings, &scale, Wish { asked: true, only_home: false }).map(|c| Choice { reason: Reason::Asked, ..c })
+}
+
+/// How long a process that was moved `moves` times stays before it goes anywhere but home.
+fn residence_ms(moves: u32, settings: &Settings) -> u64 {
+    settings.residence_ms.saturating_mul(1 << moves.saturating_sub(1).min(MOST_DOUBLINGS))
+}
+
+/// What is asked of [`place`].
+#[derive(Clone, Copy)]
+struct Wish {
+    /// By somebody: any gain will do.
+    asked: bool,
+    /// It may come home, and go nowhere else.
+    only_home: bool,
 }
 
 /// Exponents of the opportunity cost.
@@ -265,8 +285,9 @@ fn place(
     process: &Candidate,
     settings: &Settings,
     scale: &Scale,
-    asked: bool,
+    wish: Wish,
 ) -> Option<Choice> {
+    let asked = wish.asked;
     let home = process.place == Place::Here;
     let host = match process.place {
         Place::Here => *own,
@@ -287,7 +308,7 @@ fn place(
     let here = altload(load_here, host.alone(), host.cpus).saturating_add(calls_here).max(1);
     let cost_here = scale.marginal(&host, load_here - adds, load_here, process.memory, true);
     // Sleepers gain nothing elsewhere; but home is the place for them.
-    let only_home = stays_home || io || !asked && demand < settings.min_demand;
+    let only_home = wish.only_home || stays_home || io || !asked && demand < settings.min_demand;
     let age = process.age_ms.min(LONGEST_MS);
     // Alone, nothing is measured: it is as fast as the processor.
     let crowded = here.saturating_sub(calls_here).saturating_sub(host.alone().into()) / 2;

@@ -165,6 +165,8 @@ pub struct Candidate {
     pub age_ms: u64,
     /// Since it came to where it is, in ms.
     pub here_ms: u64,
+    /// How often it was moved by itself so far, homecomings included.
+    pub moves: u32,
     /// What it said of itself.
     pub hint: Hint,
     /// It is not to be moved by itself: asked for, or it cannot.

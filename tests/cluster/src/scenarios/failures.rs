@@ -4,10 +4,11 @@
 
 use std::{thread, time::Duration};
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
+use nix::sys::signal::Signal;
 
 use crate::{
-    openmosix::{to, Joined},
+    openmosix::{to, Joined, HOME},
     protocol::Status,
     scenario::{own, Scenario},
     Builder, Cluster, Faults, Node, Program, Root,
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Scenario> {
         joined("cut-half-way", large(512), cut_half_way),
         joined("cut-on-the-way-home", large(512), cut_on_the_way_home),
         joined("no-memory-at-target", large(160), no_memory_at_target),
+        joined("no-memory-at-home", large(512), no_memory_at_home),
         joined("link-dies", three(), link_dies),
         joined("host-dies", three(), host_dies),
         joined("home-dies", three(), home_dies),
@@ -118,6 +120,52 @@ fn no_memory_at_target(cluster: &mut Cluster) -> Result<()> {
     ensure!(home.where_is(small.pid())? == 2, "the small one is not at node 2");
     small.finish()?;
     program.finish()
+}
+
+/// What home has no room for stays away, running or stopped, and nobody is killed for it. What comes for a call waits for room.
+fn no_memory_at_home(cluster: &mut Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let program = Program::start(home, "memsum -m 130")?;
+    let errands = home.command(&["/programs/errands"]).piped_input().spawn()?;
+    errands.write(b"memory 100\n")?;
+    errands.wait_for_output("has 100\n")?;
+    home.migrate(errands.pid(), to(2))?;
+    home.migrate(program.pid(), to(2))?;
+    let available = || -> Result<u64> {
+        let told = home.read("/proc/meminfo")?;
+        let line = told.lines().find(|l| l.starts_with("MemAvailable:")).context("no MemAvailable")?;
+        Ok(line.split_whitespace().nth(1).context("no number")?.parse::<u64>()? / 1024)
+    };
+    let filler = Program::start(home, &format!("memsum -m {}", available()? - 70))?;
+    for stopped in [false, true] {
+        if stopped {
+            program.process().signal(Signal::SIGSTOP)?;
+            home.wait_until("it is stopped", NOTICE, || Ok(home.state(program.pid())? == 'T'))?;
+        }
+        let refused = home.try_migrate(program.pid(), HOME)?.expect_failure()?.error_text();
+        ensure!(refused.contains("home has too little memory"), "{refused}");
+        ensure!(home.where_is(program.pid())? == 2, "it is not where it was");
+    }
+    thread::sleep(Duration::from_secs(1));
+    ensure!(home.state(program.pid())? == 'T', "a stopped process goes on");
+    program.process().signal(Signal::SIGCONT)?;
+    program.advance(1)?;
+    errands.write(b"call 1\n")?;
+    home.wait_until("it has been turned away twice", NOTICE, || {
+        let line = format!("pid {}: could not be received", errands.pid());
+        Ok(home.kernel_log()?.text.matches(&line).count() >= 2)
+    })?;
+    ensure!(home.where_is(errands.pid())? == 2 && !errands.stdout_so_far().contains("called"), "it has made its call");
+    filler.advance(1)?;
+    filler.finish()?;
+    errands.wait_for_output("called 1\n")?;
+    home.migrate(program.pid(), HOME)?;
+    program.advance(1)?;
+    program.finish()?;
+    errands.close_input()?;
+    errands.wait()?.expect_success()?;
+    ensure!(!home.kernel_log()?.contains("Out of memory"), "somebody was killed for memory");
+    Ok(())
 }
 
 /// Waits until the processes of a lost link have ended as they should: killed, with a line in the log.

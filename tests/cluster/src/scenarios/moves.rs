@@ -236,7 +236,21 @@ fn taken_back(cluster: &Cluster) -> Result<()> {
         program.advance(1)?;
         program.finish()?;
     }
-    Ok(())
+    // What one was asked who shares its memory, and would take it along.
+    let program = Program::start(home, "vforks -w 1")?;
+    let pid = program.pid().to_string();
+    let asks = home.command(&["omctl", "migrate", &pid, "2"]).spawn()?;
+    let sharer = home.sh(&format!("pgrep -o -P {pid}"))?;
+    home.wait_until("the request is taken back", Duration::from_secs(20), || {
+        home.sh(&format!("omctl migrate {sharer} home"))?;
+        Ok(asks.status().is_some())
+    })?;
+    let said = asks.wait()?.expect_failure()?.error_text();
+    ensure!(said.contains("told to be at home"), "the asker heard `{said}`");
+    home.write(&format!("{}.go", program.progress()), "")?;
+    program.advance(3)?;
+    ensure!(home.moves_count(program.pid())? == 0, "it has left");
+    program.finish()
 }
 
 /// A process that is on its way out is told to be at home: that is answered when it is. The network is slow, so there is time for it.

@@ -180,6 +180,23 @@ fn debugger(cluster: &Cluster) -> Result<()> {
     }
     ensure!(home.where_is(pid)? == 0, "it is away while it is looked at");
     program.advance(1)?;
+    // One that is stopped: at home, and then away.
+    let mut seen = Vec::new();
+    for destination in [HOME, to(2)] {
+        home.migrate(pid, destination)?;
+        program.process().signal(Signal::SIGSTOP)?;
+        home.wait_until("the process is stopped", Duration::from_secs(20), || Ok(state(&program)? == 'T'))?;
+        let found = home.sh(&format!("gdb -batch -p {pid} -ex 'print *(int *)&marker' -ex 'info threads' -ex backtrace 2>&1"))?;
+        for word in ["= 271828", "main ("] {
+            ensure!(found.contains(word), "stopped on {destination}: no `{word}` in:\n{found}");
+        }
+        ensure!(home.where_is(pid)? == 0, "it is stopped and away while it is looked at");
+        thread::sleep(Duration::from_secs(1));
+        seen.push(state(&program)?);
+        program.process().signal(Signal::SIGCONT)?;
+        program.advance(1)?;
+    }
+    ensure!(seen[0] == seen[1], "after the debugger it is {} at home, and {} if it was away", seen[0], seen[1]);
     home.migrate(pid, to(2))?;
     program.advance(1)?;
     home.sh(&format!("timeout 5 strace -o /tmp/strace.out -p {pid}; true"))?;
