@@ -32,6 +32,7 @@ pub(crate) const REASONS: &[&str] = &[
     "it has mappings above 128 TiB",
     "it has a special kernel mapping",
     "it uses memory protection keys",
+    "it maps the same file or memory both privately and shared for writing",
 ];
 
 /// It is no more, soon.

@@ -459,6 +459,7 @@ enum {
 	R_IO_URING, R_AIO, R_TRACED, R_DISPATCH, R_IOPORT, R_LDT, R_DEBUGREG, R_SHADOW_STACK, R_TIMENS,
 	R_PINNED, R_LOCKED_FUTURE, R_GUEST,
 	R_SHARED_MAP, R_HUGETLB, R_DEVICE_MAP, R_UFFD, R_SEALED, R_HIGH_ADDRESS, R_SPECIAL_MAP, R_PKEYS,
+	R_MAPPED_TWICE,
 };
 
 #define REASON(r) (1ull << (r))
@@ -474,6 +475,25 @@ static bool is_vdso_or_vvar(struct vm_area_struct *vma, struct mm_struct *mm)
 	       vdso - vma->vm_end < 8 * PAGE_SIZE && vma->vm_ops && vma->vm_ops->name;
 }
 
+/*
+ * A private mapping of what is also mapped shared for writing shows what is written there, until it is written to itself. At a guest it
+ * would be a copy.
+ */
+static bool mapped_twice(struct mm_struct *mm, struct vm_area_struct *private)
+{
+	struct address_space *mapping = private->vm_file->f_mapping;
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	if (!mapping_writably_mapped(mapping))
+		return false;
+	for_each_vma(vmi, vma)
+		if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE) &&
+		    vma->vm_file && vma->vm_file->f_mapping == mapping)
+			return true;
+	return false;
+}
+
 static u64 mm_reasons(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma;
@@ -487,6 +507,8 @@ static u64 mm_reasons(struct mm_struct *mm)
 			continue;
 		if (flags & VM_SHARED && !om_share_movable(vma))
 			r |= REASON(R_SHARED_MAP);
+		if (!(flags & VM_MAYSHARE) && vma->vm_file && mapped_twice(mm, vma))
+			r |= REASON(R_MAPPED_TWICE);
 		if (flags & VM_HUGETLB)
 			r |= REASON(R_HUGETLB);
 		else if (flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))

@@ -56,10 +56,10 @@ int main(int argc, char **argv)
 			written -= got;
 		}
 		CHECK(written == 0);
-		/* So does a read that wants all. */
+		/* So does a read that wants all; one that is interrupted in order to move does so without a handler. */
 		CHECK(write(sockets[1], "part", 4) == 4);
 		tick(15);
-		CHECK(recv(sockets[0], buffer, 10, MSG_WAITALL) == 4 && count > 0);
+		CHECK(recv(sockets[0], buffer, 10, MSG_WAITALL) == 4);
 		tick(0);
 	} while (again());
 	return pass();

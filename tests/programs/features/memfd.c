@@ -34,6 +34,9 @@ int main(int argc, char **argv)
 		}
 		CHECK(exit_of(child) == 0);
 		CHECK(shared[100] == 'c' && !memcmp(shared + 200, "file", 4));
+		/* What has not been written privately is what the others write. */
+		shared[3 * PAGE] ^= 1;
+		CHECK(private[3 * PAGE] == shared[3 * PAGE]);
 		CHECK(munmap(shared, SIZE) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK) == 0);
 		CHECK(ftruncate(fd, PAGE) == -1 && errno == EPERM && pwrite(fd, "x", 1, 0) == -1 && errno == EPERM);
 		CHECK(fcntl(fd, F_GET_SEALS) == (F_SEAL_WRITE | F_SEAL_SHRINK));

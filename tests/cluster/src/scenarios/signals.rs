@@ -199,9 +199,14 @@ fn debugger(cluster: &Cluster) -> Result<()> {
     ensure!(seen[0] == seen[1], "after the debugger it is {} at home, and {} if it was away", seen[0], seen[1]);
     home.migrate(pid, to(2))?;
     program.advance(1)?;
-    home.sh(&format!("timeout 5 strace -o /tmp/strace.out -p {pid}; true"))?;
-    let trace = home.read("/tmp/strace.out")?;
-    ensure!(trace.contains("SIGVTALRM") && trace.contains("pwrite64("), "the trace is\n{trace}");
+    let strace = home.command(&["strace", "-o", "/tmp/strace.out", "-p", &pid.to_string()]).spawn()?;
+    home.wait_until("the trace shows calls and signals", Duration::from_secs(60), || {
+        let trace = home.read("/tmp/strace.out").unwrap_or_default();
+        Ok(trace.contains("SIGVTALRM") && trace.contains("pwrite64("))
+    })?;
+    ensure!(home.where_is(pid)? == 0, "it is away while it is traced");
+    strace.signal(Signal::SIGINT)?;
+    strace.wait()?;
     program.advance(1)?;
     program.finish()
 }
