@@ -140,6 +140,8 @@ impl Wish {
             || has(CLONE_SIGHAND) && (!has(CLONE_VM) || has(CLONE_CLEAR_SIGHAND))
             // Two processes at work in one memory: they could never go home, or anywhere, apart from each other.
             || has(CLONE_VM) && !has(CLONE_VFORK) && !has(CLONE_THREAD)
+            // Its parent, waiting, could not come home with a child that it shares other memory with.
+            || has(CLONE_VFORK) && !has(CLONE_VM)
             || self.how.tls >= crate::omcore::wire::TASK_SIZE
             || self.how.stack >= crate::omcore::wire::TASK_SIZE;
         !refused

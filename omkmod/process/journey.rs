@@ -183,16 +183,14 @@ fn bring_sharers(c: &Cluster, task: &Task) -> Outcome<()> {
     Ok(())
 }
 
-/// Somebody wants to see the memory of a process that is away: waits until it is home, or has not come.
+/// Somebody wants to see the memory of a process that is away: waits until it is home, or a signal comes, or there is no room for it.
 pub(crate) fn call_home(pid: i32) {
     while let Some(away) = cluster().and_then(|c| c.away(pid)) {
         let Ok(request) = Request::new(Target::Home) else { return };
         let posted = away.post(request.clone());
         drop(away);
-        if posted.is_ok() && request.wait().is_ok() {
-            return;
-        }
-        if task::disturbed() {
+        let come = posted.and_then(|()| request.wait());
+        if task::disturbed() || come.map_or_else(|refusal| refusal.errno() == ENOMEM, |()| true) {
             return;
         }
         // It is on its way already, here or elsewhere.

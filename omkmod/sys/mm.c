@@ -96,6 +96,7 @@ bool om_mm_is_ours(struct vm_area_struct *vma)
 	return vma->vm_ops == &om_vm_ops || om_wrapped_ops(vma);
 }
 
+/* The process of this node whose address space this is, if it is or was away; else 0. `mm` is only compared. */
 int om_mm_pid(struct mm_struct *mm)
 {
 	struct om_mm *m;
@@ -103,7 +104,7 @@ int om_mm_pid(struct mm_struct *mm)
 
 	rcu_read_lock();
 	m = om_mm_find(mm);
-	pid = m ? m->pid : 0;
+	pid = m && !m->guest ? m->pid : 0;
 	rcu_read_unlock();
 	return pid;
 }

@@ -53,7 +53,7 @@ bool om_readable(struct socket *sock);
 void om_rouse(struct task_struct *task);
 void om_disturb(struct task_struct *task);
 
-/* tracer.c: ptrace() calls a process home that is stopped and away. */
+/* tracer.c: who attaches to a process, or reads /proc/PID/mem, finds it at home. */
 void om_tracer_init(void);
 void om_tracer_exit(void);
 /* From Rust: returns when the process is home, or a signal waits for the caller. */

@@ -23,7 +23,7 @@ use crate::{
 /// How long guests may take to disappear when their processes have been killed.
 const CLEAN_UP: Duration = Duration::from_secs(30);
 
-type Run = Box<dyn Fn(&mut Cluster) -> Result<()>>;
+type Run = Box<dyn Fn(&mut Cluster) -> Result<()> + Send + Sync>;
 
 /// One thing that must work.
 pub struct Scenario {
@@ -43,7 +43,7 @@ pub enum Shape {
 }
 
 /// A scenario on the shared cluster.
-pub fn shared(name: impl Into<String>, run: impl Fn(&Cluster) -> Result<()> + 'static) -> Scenario {
+pub fn shared(name: impl Into<String>, run: impl Fn(&Cluster) -> Result<()> + Send + Sync + 'static) -> Scenario {
     Scenario { name: name.into(), cluster: Shape::Shared, run: Box::new(move |cluster| run(cluster)) }
 }
 
@@ -51,7 +51,7 @@ pub fn shared(name: impl Into<String>, run: impl Fn(&Cluster) -> Result<()> + 's
 pub fn own(
     name: impl Into<String>,
     builder: Builder,
-    run: impl Fn(&mut Cluster) -> Result<()> + 'static,
+    run: impl Fn(&mut Cluster) -> Result<()> + Send + Sync + 'static,
 ) -> Scenario {
     Scenario { name: name.into(), cluster: Shape::Own(builder), run: Box::new(run) }
 }
@@ -70,6 +70,13 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Logs of former runs only confuse.
+    pub fn clear_logs(&self) {
+        let _ = fs::remove_dir_all(&self.logs);
+    }
+}
+
 /// What became of one scenario.
 pub struct Verdict {
     pub name: String,
@@ -81,15 +88,15 @@ pub struct Verdict {
 /// Runs scenarios one after the other and keeps the shared cluster between them.
 pub struct Runner {
     options: Options,
+    /// Tells the logs of runners apart that are at work at the same time.
+    lane: usize,
     shared: Option<Cluster>,
     clusters: u32,
 }
 
 impl Runner {
-    pub fn new(options: Options) -> Self {
-        // Logs of former runs only confuse.
-        let _ = fs::remove_dir_all(&options.logs);
-        Runner { options, shared: None, clusters: 0 }
+    pub fn new(options: Options, lane: usize) -> Self {
+        Runner { options, lane, shared: None, clusters: 0 }
     }
 
     pub fn run(&mut self, scenario: &Scenario) -> Verdict {
@@ -99,7 +106,7 @@ impl Runner {
             Shape::Own(builder) => {
                 // Two clusters at a time would only be in each other's way.
                 self.shared = None;
-                let (builder, logs) = self.prepare(builder.clone());
+                let (builder, logs) = self.prepare("own", builder.clone());
                 builder
                     .start()
                     .and_then(|mut cluster| judged(scenario, &mut cluster))
@@ -113,7 +120,7 @@ impl Runner {
         let mut cluster = match self.shared.take() {
             Some(cluster) => cluster,
             None => {
-                let (builder, logs) = self.prepare(shared_cluster());
+                let (builder, logs) = self.prepare("shared", shared_cluster());
                 let cluster = builder.start().map_err(|e| with_place(e, &logs))?;
                 cluster.load_and_join()?;
                 cluster
@@ -125,9 +132,9 @@ impl Runner {
         Ok(())
     }
 
-    fn prepare(&mut self, builder: Builder) -> (Builder, PathBuf) {
+    fn prepare(&mut self, kind: &str, builder: Builder) -> (Builder, PathBuf) {
         self.clusters += 1;
-        let logs = self.options.logs.join(format!("cluster{}", self.clusters));
+        let logs = self.options.logs.join(format!("{kind}{}.{}", self.lane + 1, self.clusters));
         (builder.kernel(self.options.kernel).keep_logs(&logs), logs)
     }
 }

@@ -6,13 +6,18 @@ use std::{
     io::IsTerminal,
     path::PathBuf,
     process::ExitCode,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Mutex,
+    },
+    thread,
     time::{Duration, Instant},
 };
 
 use clap::Parser;
 use cluster::{
     artifacts::Kernel,
-    scenario::{Options, Runner, Verdict},
+    scenario::{Options, Runner, Scenario, Shape, Verdict},
     scenarios,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -32,6 +37,9 @@ struct Arguments {
     /// Stop at the first failure
     #[arg(long)]
     fail_fast: bool,
+    /// How many clusters to run at a time; scenarios that need a cluster of their own always run alone
+    #[arg(long, default_value_t = default_lanes(), value_name = "N")]
+    lanes: usize,
     /// Use the debug kernel (and the module built for it)
     #[arg(long)]
     debug_kernel: bool,
@@ -53,25 +61,24 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let kernel = if arguments.debug_kernel { Kernel::Debug } else { Kernel::Reference };
-    let mut runner = Runner::new(Options { kernel, logs: arguments.logs.clone() });
+    let options = Options { kernel, logs: arguments.logs.clone() };
+    options.clear_logs();
     let started = Instant::now();
-    let total = chosen.len() as u64 * u64::from(arguments.repeat);
-    let display = Display::new(total);
-    let mut verdicts = Vec::new();
-    'runs: for scenario in &chosen {
-        for _ in 0..arguments.repeat {
-            display.begin(&scenario.name);
-            let verdict = runner.run(scenario);
-            display.end(&verdict);
-            let failed = verdict.result.is_err();
-            verdicts.push(verdict);
-            if failed && arguments.fail_fast {
-                break 'runs;
-            }
-        }
-    }
-    drop(runner);
-    display.finish();
+    let runs: Vec<&Scenario> =
+        chosen.iter().flat_map(|scenario| (0..arguments.repeat).map(move |_| scenario)).collect();
+    let (shared, own): (Vec<&Scenario>, Vec<&Scenario>) =
+        runs.into_iter().partition(|scenario| matches!(scenario.cluster, Shape::Shared));
+    let session = Session {
+        options,
+        fail_fast: arguments.fail_fast,
+        over: AtomicBool::new(false),
+        display: Display::new(shared.len() + own.len()),
+        verdicts: Mutex::new(Vec::new()),
+    };
+    session.run(&shared, arguments.lanes.max(1));
+    session.run(&own, 1);
+    session.display.finish();
+    let verdicts = session.verdicts.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     let failed: Vec<&Verdict> = verdicts.iter().filter(|verdict| verdict.result.is_err()).collect();
     if !failed.is_empty() {
         println!(
@@ -88,13 +95,61 @@ fn main() -> ExitCode {
     }
 }
 
-/// A line for each scenario, and on a terminal one below for the current one.
+/// A cluster keeps a processor and a half busy at best, and what waits for the network none.
+fn default_lanes() -> usize {
+    thread::available_parallelism().map_or(1, |processors| processors.get().min(2))
+}
+
+struct Session {
+    options: Options,
+    fail_fast: bool,
+    over: AtomicBool,
+    display: Display,
+    verdicts: Mutex<Vec<Verdict>>,
+}
+
+impl Session {
+    /// Each lane has a cluster, and takes the next scenario when it is done with one.
+    fn run(&self, scenarios: &[&Scenario], lanes: usize) {
+        let next = Mutex::new(scenarios.iter());
+        thread::scope(|scope| {
+            for lane in 0..lanes.min(scenarios.len()) {
+                let next = &next;
+                scope.spawn(move || {
+                    let mut runner = Runner::new(self.options.clone(), lane);
+                    while !self.over.load(Ordering::Relaxed) {
+                        let scenario = next.lock().ok().and_then(|mut next| next.next().copied());
+                        let Some(scenario) = scenario else { return };
+                        self.one(&mut runner, scenario);
+                    }
+                });
+            }
+        });
+    }
+
+    fn one(&self, runner: &mut Runner, scenario: &Scenario) {
+        self.display.begin(&scenario.name);
+        let verdict = runner.run(scenario);
+        self.display.end(&verdict);
+        if verdict.result.is_err() && self.fail_fast {
+            self.over.store(true, Ordering::Relaxed);
+        }
+        if let Ok(mut verdicts) = self.verdicts.lock() {
+            verdicts.push(verdict);
+        }
+    }
+}
+
+/// A line for each scenario, and on a terminal one below for the last that has begun.
 struct Display(ProgressBar);
 
 impl Display {
-    fn new(total: u64) -> Self {
-        let bar =
-            if std::io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
+    fn new(total: usize) -> Self {
+        let bar = if std::io::stderr().is_terminal() {
+            ProgressBar::new(total as u64)
+        } else {
+            ProgressBar::hidden()
+        };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} {msg} ({elapsed})") {
             bar.set_style(style);
         }

@@ -49,7 +49,9 @@ fn main() -> ExitCode {
     let started = Instant::now();
     count("soak/to-and-fro", started, to_and_fro(kernel, arguments.turns));
     if !arguments.no_scenarios {
-        let mut runner = Runner::new(Options { kernel, ..Options::default() });
+        let options = Options { kernel, ..Options::default() };
+        options.clear_logs();
+        let mut runner = Runner::new(options, 0);
         for scenario in scenarios::all() {
             let started = Instant::now();
             let verdict = runner.run(&scenario);

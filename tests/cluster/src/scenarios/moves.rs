@@ -280,7 +280,7 @@ fn called_back(cluster: &Cluster) -> Result<()> {
 fn who_waits(cluster: &Cluster) -> Result<()> {
     let home = cluster.node(1);
     // It does not come before its child lets it go on.
-    let awaited = Program::start_by(home, "exec omctl mosrun 2", "vforks", |command| command)?;
+    let awaited = Program::start_by(home, "exec omctl mosrun 2", "vforks -w 2", |command| command)?;
     let waiting = home.shell(&format!("echo home > /proc/hpc/pids/{}/goto && echo fine", awaited.pid())).spawn()?;
     let writes = || {
         home.wait_until("it waits in its write", Duration::from_secs(20), || {

@@ -16,7 +16,7 @@ use crate::{
     Cluster,
 };
 
-const SCRIPTS: [(&str, &str); 12] = [
+const SCRIPTS: [(&str, &str); 15] = [
     ("bash", include_str!("programs/bash.sh")),
     ("make", include_str!("programs/make.sh")),
     ("sqlite", include_str!("programs/sqlite.sh")),
@@ -28,6 +28,9 @@ const SCRIPTS: [(&str, &str); 12] = [
     ("postgres", include_str!("programs/postgres.sh")),
     ("ffmpeg", include_str!("programs/ffmpeg.sh")),
     ("octave", include_str!("programs/octave.sh")),
+    ("go", "exec /programs/runtimes/work-go"),
+    ("java", "exec java -cp /programs/runtimes Work"),
+    ("node", "exec node /programs/runtimes/work.js"),
     ("python-tests", PYTHON_TESTS),
 ];
 
