@@ -270,7 +270,7 @@ impl Command {
             node,
             spawn,
             input: None,
-            time_limit: crate::patient(Duration::from_secs(60)),
+            time_limit: crate::patient(Duration::from_secs(180)),
             listener: None,
         }
     }

@@ -40,6 +40,8 @@ pub enum Shape {
     Shared,
     /// Its own: booted nodes without the module.
     Own(Builder),
+    /// Its own, and no other cluster is at work meanwhile: it is about the load of nodes, which share this machine's processors.
+    Alone(Builder),
 }
 
 /// A scenario on the shared cluster.
@@ -54,6 +56,15 @@ pub fn own(
     run: impl Fn(&mut Cluster) -> Result<()> + Send + Sync + 'static,
 ) -> Scenario {
     Scenario { name: name.into(), cluster: Shape::Own(builder), run: Box::new(run) }
+}
+
+/// A scenario on a cluster of its own while no other one runs.
+pub fn alone(
+    name: impl Into<String>,
+    builder: Builder,
+    run: impl Fn(&mut Cluster) -> Result<()> + Send + Sync + 'static,
+) -> Scenario {
+    Scenario { name: name.into(), cluster: Shape::Alone(builder), run: Box::new(run) }
 }
 
 /// How scenarios are run.
@@ -103,8 +114,8 @@ impl Runner {
         let started = Instant::now();
         let result = match &scenario.cluster {
             Shape::Shared => self.run_shared(scenario),
-            Shape::Own(builder) => {
-                // Two clusters at a time would only be in each other's way.
+            Shape::Own(builder) | Shape::Alone(builder) => {
+                // Two clusters of one lane would only be in each other's way.
                 self.shared = None;
                 let (builder, logs) = self.prepare("own", builder.clone());
                 builder

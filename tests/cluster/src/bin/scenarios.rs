@@ -37,7 +37,7 @@ struct Arguments {
     /// Stop at the first failure
     #[arg(long)]
     fail_fast: bool,
-    /// How many clusters to run at a time; scenarios that need a cluster of their own always run alone
+    /// How many clusters to run at a time; scenarios about load always run alone
     #[arg(long, default_value_t = default_lanes(), value_name = "N")]
     lanes: usize,
     /// Use the debug kernel (and the module built for it)
@@ -66,17 +66,17 @@ fn main() -> ExitCode {
     let started = Instant::now();
     let runs: Vec<&Scenario> =
         chosen.iter().flat_map(|scenario| (0..arguments.repeat).map(move |_| scenario)).collect();
-    let (shared, own): (Vec<&Scenario>, Vec<&Scenario>) =
-        runs.into_iter().partition(|scenario| matches!(scenario.cluster, Shape::Shared));
+    let (alone, others): (Vec<&Scenario>, Vec<&Scenario>) =
+        runs.into_iter().partition(|scenario| matches!(scenario.cluster, Shape::Alone(_)));
     let session = Session {
         options,
         fail_fast: arguments.fail_fast,
         over: AtomicBool::new(false),
-        display: Display::new(shared.len() + own.len()),
+        display: Display::new(alone.len() + others.len()),
         verdicts: Mutex::new(Vec::new()),
     };
-    session.run(&shared, arguments.lanes.max(1));
-    session.run(&own, 1);
+    session.run(&others, arguments.lanes.max(1));
+    session.run(&alone, 1);
     session.display.finish();
     let verdicts = session.verdicts.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     let failed: Vec<&Verdict> = verdicts.iter().filter(|verdict| verdict.result.is_err()).collect();

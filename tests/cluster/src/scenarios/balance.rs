@@ -8,7 +8,7 @@ use anyhow::{ensure, Context, Result};
 
 use crate::{
     openmosix::{to, Joined, HOME},
-    scenario::{own, shared, Scenario},
+    scenario::{alone, shared, Scenario},
     Cluster, Node, NodeId, Process, Program, Root,
 };
 
@@ -26,13 +26,13 @@ pub fn all() -> Vec<Scenario> {
         shared("balance/sigmig", sigmig),
         shared("balance/asked", asked),
         shared("balance/admission", admission),
-        own("balance/spreads", pair(), |cluster| spreads(cluster)),
-        own("balance/stays", pair(), |cluster| stays(cluster)),
-        own("balance/calls", pair(), |cluster| calls(cluster)),
-        own("balance/evicted", pair(), |cluster| evicted(cluster)),
-        own("balance/thresholds", pair(), |cluster| thresholds(cluster)),
-        own("balance/ushering", ushering, |cluster| ushered(cluster)),
-        own("balance/node-goes", pair(), |cluster| node_goes(cluster)),
+        alone("balance/spreads", pair(), |cluster| spreads(cluster)),
+        alone("balance/stays", pair(), |cluster| stays(cluster)),
+        alone("balance/calls", pair(), |cluster| calls(cluster)),
+        alone("balance/evicted", pair(), |cluster| evicted(cluster)),
+        alone("balance/thresholds", pair(), |cluster| thresholds(cluster)),
+        alone("balance/ushering", ushering, |cluster| ushered(cluster)),
+        alone("balance/node-goes", pair(), |cluster| node_goes(cluster)),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 //! The scenarios, by room. A scenario's name is `room/what`.
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Shape};
 
 pub mod admin;
 pub mod balance;
@@ -36,6 +36,10 @@ pub fn all() -> Vec<Scenario> {
     ] {
         all.extend(room());
     }
-    all.sort_by_key(|scenario| matches!(scenario.cluster, crate::scenario::Shape::Own(_)));
+    all.sort_by_key(|scenario| match scenario.cluster {
+        Shape::Shared => 0,
+        Shape::Own(_) => 1,
+        Shape::Alone(_) => 2,
+    });
     all
 }
