@@ -196,12 +196,12 @@ fn classes_are_as_designed() {
     assert_class(
         Class::Home,
         "remap_file_pages personality unshare setns mseal map_shadow_stack process_madvise move_pages \
-         pkey_mprotect pkey_alloc pkey_free mlockall vmsplice",
+         pkey_mprotect pkey_alloc pkey_free mlockall vmsplice clock_settime settimeofday",
     );
     assert_class(
         Class::Forwarded,
         "read write openat ioctl socket wait4 kill nanosleep clock_nanosleep rt_sigsuspend rt_sigtimedwait pause \
-         ppoll pselect6 epoll_pwait epoll_pwait2 signalfd signalfd4 setuid timer_create prlimit64 clock_settime \
+         ppoll pselect6 epoll_pwait epoll_pwait2 signalfd signalfd4 setuid timer_create prlimit64 clock_adjtime \
          set_mempolicy get_mempolicy mbind migrate_pages set_mempolicy_home_node",
     );
 }

@@ -44,6 +44,7 @@ const METERED: &str = "Timers of CPU time hear of the guest's about twenty times
 const CPU_TIME: &str = "Home adds the CPU time that the guest used.";
 const ANSWERED: &str = "Answered at the guest: home sent it with the process.";
 const ASKED: &str = "Asked at home each time: it may change there.";
+const CLOCK_SET: &str = "The guest's clocks are those of home when it arrived: it arrives again.";
 const FUTEX: &str = "All who share the memory are on one node.";
 const LOCKS: &str = "Home counts it and looks at the limit; the guest's node locks it, as far as its own limit allows.";
 const NUMA: &str = "For the memory at home, when it is there; at the guest nothing is placed.";
@@ -265,7 +266,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     161 chroot Forwarded [0 InStr];
     162 sync Forwarded [];
     163 acct Forwarded [0 InStr];
-    164 settimeofday Forwarded [0 InFixed(TIMEVAL), 1 InFixed(8)];
+    164 settimeofday Home [] CLOCK_SET;
     165 mount Forwarded [0 InStr, 1 InStr, 2 InStr];
     166 umount2 Forwarded [0 InStr];
     167 swapon Forwarded [0 InStr];
@@ -328,7 +329,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     224 timer_gettime Forwarded [1 OutFixed(ITIMERSPEC)];
     225 timer_getoverrun Forwarded [];
     226 timer_delete Forwarded [];
-    227 clock_settime Forwarded [1 InFixed(TIMESPEC)];
+    227 clock_settime Home [] CLOCK_SET;
     228 clock_gettime Forwarded [1 OutFixed(TIMESPEC)]
         "Local: the monotonic clock, its coarse one and boottime, by the time namespace. Clock: realtime, its coarse one, raw \
          and TAI. For CPU-time clocks home adds what the guest used.";

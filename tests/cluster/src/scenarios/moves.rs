@@ -44,6 +44,7 @@ pub fn all() -> Vec<Scenario> {
         shared("moves/features", features),
         shared("moves/from-any-home", from_any_home),
         shared("moves/back-and-forth", |cluster| back_and_forth(cluster, "memsum -m 2", 20)),
+        shared("moves/sets-the-clock", sets_the_clock),
         // All threads wait for each other at each turn.
         shared("moves/crowd", |cluster| back_and_forth(cluster, "threads -w 12", 8)),
         shared("moves/many-at-once", many_at_once),
@@ -113,6 +114,68 @@ fn unequal_clocks(cluster: &Cluster) -> Result<()> {
 fn features(cluster: &Cluster) -> Result<()> {
     for feature in ["threads_file_pages", "threads_exit_shared", "clock_in_handlers", "mmap_sparse_reads", "threads_openmp"] {
         for (by, options) in [("omctl mosrun 2", "-r 1"), ("/programs/stir /tmp/report 2 200", "-t 3000")] {
+/// A process that is away sets home's clock, sees that itself, and is where it was.
+fn sets_the_clock(cluster: &Cluster) -> Result<()> {
+    const SCRIPT: &str = r#"import os, time
+def where():
+    with open('/proc/hpc/pids/self/where') as file:
+        return file.read().strip()
+before = time.time()
+time.clock_settime(time.CLOCK_REALTIME, before + 4000)
+passed = time.time() - before
+with open('/tmp/made', 'w') as file:
+    file.write('x')
+made = os.stat('/tmp/made').st_mtime - before
+while where() != '2':
+    time.sleep(0.1)
+print(4000 <= passed < 4100, 4000 <= made < 4100)"#;
+    let home = cluster.node(1);
+    home.write("/tmp/script", SCRIPT)?;
+    let output = home.run("omctl mosrun 2 python3 /tmp/script");
+    home.set_clock(0, Duration::from_secs(20))?;
+    let said = output?.expect_success()?.text();
+    ensure!(said == "True True", "it saw the new time, and so did files: {said}");
+    Ok(())
+}
+
+/// One call reads more than a window holds, all the same when the process is told to come home meanwhile; another one writes more
+/// than goes in one part.
+fn huge_calls(cluster: &mut Cluster) -> Result<()> {
+    const SCRIPT: &str = r#"import os
+SIZE, STEP = 270 << 20, 7 << 20
+file = os.open('/tmp/sparse', os.O_RDWR | os.O_CREAT)
+os.ftruncate(file, SIZE)
+marks = range(0, SIZE, STEP)
+for at in marks:
+    os.pwrite(file, b'mark %10d' % at, at)
+print('reads', flush=True)
+data = os.read(file, SIZE + 5)
+assert len(data) == SIZE, len(data)
+assert all(data[at:at + 15] == b'mark %10d' % at for at in marks)
+assert data.count(b'mark') == len(marks)
+print('has read', flush=True)
+input()
+part = memoryview(data)[:70 << 20]
+assert os.pwrite(file, part, 5) == len(part)
+assert all(os.pread(file, 15, at + 5) == data[at:at + 15] for at in marks if at < len(part))
+print('PASS', flush=True)
+"#;
+    cluster.load_and_join()?;
+    let home = cluster.node(1);
+    home.write("/tmp/script", SCRIPT)?;
+    let python = home.command(&["omctl", "mosrun", "2", "python3", "/tmp/script"]).piped_input().time_limit(PATIENCE).spawn()?;
+    python.wait_for_output("reads\n")?;
+    ensure!(home.where_is(python.pid())? == 2, "it is not at node 2");
+    let moving = home.command(&["omctl", "migrate", &python.pid().to_string(), "home"]).time_limit(PATIENCE).spawn()?;
+    home.wait_until("it has read", PATIENCE, || Ok(python.stdout_so_far().contains("has read\n")))?;
+    moving.wait()?.expect_success()?;
+    home.migrate(python.pid(), to(2))?;
+    python.write(b"\n")?;
+    let output = python.wait()?.expect_success()?;
+    ensure!(output.text().ends_with("PASS"), "{output}");
+    Ok(())
+}
+
             let command = format!("{by} /programs/features/{feature} {options} </dev/null");
             let run = cluster.node(1).shell(&command).time_limit(Duration::from_secs(120));
             passed(run.run()?).context(command)?;
