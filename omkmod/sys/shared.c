@@ -596,6 +596,7 @@ static int share_write(struct file *file, struct address_space *mapping, pgoff_t
 	set_page_dirty(page);
 	unlock_page(page);
 	put_page(page);
+	file_update_time(file);
 	return 0;
 }
 
