@@ -8,7 +8,7 @@
 /// First four bytes of every frame: "OMX1".
 pub const MAGIC: u32 = 0x3158_4d4f;
 /// Version of the protocol; both ends must agree.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 /// Bytes of a frame header.
 pub const HEADER_LEN: usize = 32;
 /// Bytes of a page, the unit in which memory travels.
@@ -164,6 +164,8 @@ kinds! {
     Masked = 75, 64, 0;
     /// A fault is to kill a child that cannot come home, because its memory is its parent's: home does it.
     Fault = 74, 256, 0;
+    /// A signal came for which the guest has no handler any more, or not yet: home is to take it anew.
+    Declined = 81, 64, 0;
     /// Instead of pages, from all threads but one: another brings the memory home.
     Rest = 72, 64, 0;
     /// Before a reply: the shared memory that the call has mapped, or is to unmap, as an element of [`Kind::Vmas`].

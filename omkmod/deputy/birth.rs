@@ -114,6 +114,7 @@ impl Deputy {
                 Kind::VforkDone => return Ok(()),
                 Kind::Unborn => self.unborn()?,
                 Kind::WantHome => self.wished.store(true, Ordering::Relaxed),
+                Kind::Declined => self.declined()?,
                 _ => return Err(EPROTO),
             }
         }

@@ -336,11 +336,12 @@ impl Deputy {
                     let signo = r.u64().map_err(bad)?;
                     let info = r.array().map_err(bad)?;
                     r.finish().map_err(bad)?;
-                    Ok::<_, Error>(Signal { signo, mask: 0, restore_mask: 0, blocks: 0, info })
+                    Ok::<_, Error>(Signal { signo, mask: 0, restore_mask: 0, blocks: 0, once: 0, info })
                 })??;
                 task::requeue_signal(&signal);
                 Ok(None)
             }
+            Kind::Declined => self.declined().map(|()| None),
             Kind::WantHome => {
                 self.away.recall();
                 Ok(None)
@@ -489,7 +490,7 @@ impl Deputy {
                     self.frame()?;
                     return Ok(true);
                 }
-                Kind::Mask | Kind::FileReq | Kind::Used => {
+                Kind::Mask | Kind::FileReq | Kind::Used | Kind::Declined => {
                     self.frame()?;
                 }
                 _ => {
@@ -525,7 +526,7 @@ impl Deputy {
                     Kind::PageData => return store_pages(l, frame, addr),
                     Kind::WantHome => self.wished.store(true, Ordering::Relaxed),
                     // Only a dying process asks while its guest computes: what the guest wanted is void.
-                    Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used => l.skip_bulk()?,
+                    Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used | Kind::Declined => l.skip_bulk()?,
                     _ => return Err(EPROTO),
                 }
             }
@@ -596,6 +597,26 @@ impl Deputy {
             let confirmed = x.unseen.partition_point(|(n, _)| *n <= seen);
             sys::drop_front(&mut x.unseen, confirmed);
         });
+    }
+
+    /// When a signal came to the guest, another thread had taken its handler away there, or set one here of which that node
+    /// had not heard yet. So it is taken anew, as the process' actions are now.
+    pub(super) fn declined(&self) -> Result {
+        let (number, mask) = self.link.with(|l| {
+            let mut r = Reader::new(l.body());
+            let told = (r.u64().map_err(bad)?, r.u64().map_err(bad)?);
+            r.finish().map_err(bad)?;
+            Ok::<_, Error>(told)
+        })??;
+        let (signal, deferred) = self.scratch.with(|x| {
+            let at = x.unseen.iter().position(|(n, _)| *n == number).ok_or(EPROTO)?;
+            let signal = x.unseen.get(at).map(|(_, s)| *s).ok_or(EPROTO)?;
+            sys::retain(&mut x.unseen, |(n, _)| *n != number);
+            Ok::<_, Error>((signal, x.unseen.iter().fold(0, |all, (_, s)| all | s.blocks)))
+        })??;
+        task::take_back(&signal);
+        task::set_blocked(mask | deferred);
+        Ok(())
     }
 
     /// What the guest blocks, and how many signals it had seen when it said so. Handlers of those under way will block more:

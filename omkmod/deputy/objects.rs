@@ -133,7 +133,7 @@ impl Deputy {
                     Kind::Synced => break,
                     Kind::WantHome => self.wished.store(true, Ordering::Relaxed),
                     // Only a dying process asks while its guest computes: what the guest wanted is void.
-                    Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used => self.link.with(|l| l.skip_bulk())??,
+                    Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used | Kind::Declined => self.link.with(|l| l.skip_bulk())??,
                     _ => return Err(EPROTO),
                 }
             }

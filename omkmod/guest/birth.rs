@@ -252,6 +252,7 @@ impl Guest {
     }
 
     fn say_fork(&self, how: &Clone3, cookie: [u64; 2]) -> Result {
+        self.give_back()?;
         let (utime, stime) = self.cputime();
         let mut body = [0u8; 80];
         let mut w = Writer::new(&mut body);

@@ -293,7 +293,9 @@ impl Guest {
             let body = self.link.with(|l| l.take_body())?;
             let result = self.apply(&ahead, body.get(wire::HEADER_LEN..).unwrap_or(&[]));
             self.link.with(|l| l.return_body(body))?;
-            return result;
+            let result = result?;
+            self.give_back()?;
+            return Ok(result);
         }
     }
 

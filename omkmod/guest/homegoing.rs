@@ -46,6 +46,7 @@ impl Guest {
                         self.accept_signal(s)?;
                     }
                     self.company.disperse()?;
+                    self.give_back()?;
                     return Ok(false);
                 }
                 // Home sees to them itself, unless it cannot receive the process.

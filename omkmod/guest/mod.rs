@@ -76,6 +76,8 @@ pub(crate) struct Guest {
     /// The interrupted call that `restart_syscall` continues was home's.
     restart_at_home: AtomicBool,
     signals_seen: AtomicU64,
+    /// Signals, by their numbers, that had no handler here when they came: home is to hear of them.
+    declined: TaskCell<KVec<u64>>,
     /// Home has more signals for when the handler returns.
     more_signals: AtomicBool,
     /// Forwarded calls so far.
@@ -109,6 +111,9 @@ const WISH_MS: u32 = 1_000;
 
 /// How long a guest rests that home had no room for, before it may want to go there again. It sends everything each time.
 const TURNED_AWAY_MS: u32 = 1_000;
+
+/// More than home has under way.
+const MAX_DECLINED: usize = 4096;
 
 /// In a signal's `restore_mask`.
 const MORE_SIGNALS: u64 = 2;
@@ -157,6 +162,7 @@ impl Guest {
                 borrows: AtomicBool::new(false),
                 restart_at_home: AtomicBool::new(false),
                 signals_seen: AtomicU64::new(0),
+                declined: TaskCell::new(KVec::new()),
                 // As far as it knows.
                 more_signals: AtomicBool::new(true),
                 calls: AtomicU64::new(0),
@@ -213,7 +219,6 @@ impl Guest {
     }
 
     /// CPU time so far, to be told to home, which says when it wants to hear again.
-
     fn cputime(&self) -> (u64, u64) {
         let (u, s) = task::cputime();
         let (u, s) = (u.saturating_sub(self.cpu_before.0), s.saturating_sub(self.cpu_before.1));
@@ -282,7 +287,10 @@ impl Guest {
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             match frame.kind {
-                Kind::Go => return self.take_due(),
+                Kind::Go => {
+                    self.take_due()?;
+                    return self.give_back();
+                }
                 Kind::Signal => self.take_signal()?,
                 _ => return Err(EPROTO),
             }
@@ -456,6 +464,7 @@ impl Guest {
     }
 
     fn tell_mask(&self, waits: bool) -> Result {
+        self.give_back()?;
         let mask = task::blocked().to_le_bytes();
         let seen = self.signals_seen.load(Ordering::Relaxed).to_le_bytes();
         self.say(Kind::Mask, &[&mask, &seen, &u64::from(waits).to_le_bytes()])?;
@@ -466,7 +475,7 @@ impl Guest {
             }
             self.heard(frame)?;
         }
-        Ok(())
+        self.give_back()
     }
 
     /// At the user-mode boundary, because home said something, or something is to be done there.
@@ -493,6 +502,7 @@ impl Guest {
                 let frame = self.link.with(|l| l.recv_within(FOREVER))??;
                 self.heard(frame)?;
             }
+            self.give_back()?;
             if self.metered.swap(false, Ordering::Relaxed) {
                 let (utime, stime) = self.cputime();
                 self.say(Kind::Used, &[&utime.to_le_bytes(), &stime.to_le_bytes()])?;
@@ -516,6 +526,7 @@ impl Guest {
                     }
                 }
             }
+            self.give_back()?;
             if !self.leaving.swap(false, Ordering::AcqRel) {
                 return Ok(());
             }
@@ -611,11 +622,22 @@ impl Guest {
     }
 
     fn accept_signal(&self, signal: &Signal) -> Result {
-        self.signals_seen.fetch_add(1, Ordering::Relaxed);
+        let number = self.signals_seen.fetch_add(1, Ordering::Relaxed) + 1;
         if signal.restore_mask & MORE_SIGNALS != 0 {
             self.more_signals.store(true, Ordering::Relaxed);
         }
-        task::queue_signal(signal)
+        if task::queue_signal(signal)? {
+            return Ok(());
+        }
+        self.declined.with(|list| if list.len() < MAX_DECLINED { Ok(list.push(number, GFP_KERNEL)?) } else { Err(EPROTO) })?
+    }
+
+    /// Gives signals back that had no handler here. Not while home makes a call; and always before it is told how many were seen,
+    /// since it keeps only those of which it does not know that.
+    pub(super) fn give_back(&self) -> Result {
+        let declined = self.declined.with(|list| core::mem::replace(list, KVec::new()))?;
+        let mask = task::program_mask().to_le_bytes();
+        declined.iter().try_for_each(|number| self.say(Kind::Declined, &[&number.to_le_bytes(), &mask]))
     }
 
     /// The signal in the present frame.
@@ -625,7 +647,7 @@ impl Guest {
             let s = wire::Signal::take(&mut r).map_err(bad)?;
             let info = r.array().map_err(bad)?;
             r.finish().map_err(bad)?;
-            Ok::<_, Error>(Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, blocks: 0, info })
+            Ok::<_, Error>(Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, blocks: 0, once: 0, info })
         })?
     }
 

@@ -141,7 +141,7 @@ impl Thread {
             if !(1..=64).contains(&signo) {
                 return Err(EPROTO);
             }
-            signals.push(Signal { signo, mask: 0, restore_mask: 0, blocks: 0, info }, GFP_KERNEL)?;
+            signals.push(Signal { signo, mask: 0, restore_mask: 0, blocks: 0, once: 0, info }, GFP_KERNEL)?;
         }
         let mut xstate = KVec::new();
         xstate.extend_from_slice(r.bytes(state.xstate_len as usize).map_err(bad)?, GFP_KERNEL)?;

@@ -21,6 +21,8 @@ pub(crate) struct Signal {
     pub(crate) restore_mask: u64,
     /// What its handler blocks.
     pub(crate) blocks: u64,
+    /// Its handler, if taking the signal has used that up; else 0.
+    pub(crate) once: u64,
     pub(crate) info: [u8; wire::SIGINFO_LEN],
 }
 
@@ -189,6 +191,8 @@ extern "C" {
     pub(super) fn om_dequeue_any(out: *mut Signal) -> bool;
     pub(super) fn om_requeue_signal(sig: *const Signal);
     pub(super) fn om_fault_pending() -> bool;
+    pub(super) fn om_take_back(sig: *const Signal);
+    pub(super) fn om_program_mask() -> u64;
     pub(super) fn om_in_vdso() -> bool;
     pub(super) fn om_fail_call(error: c_int);
     pub(super) fn om_rearm(signo: c_int, before: *const u64);

@@ -1267,6 +1267,12 @@ bool om_take_signal(struct om_signal *out)
 	sigset_t next, pending;
 
 	if (!om_get_signal_raw(&ksig))
+/* The mask that the program has set: a call that waits may have put another in its place. */
+u64 om_program_mask(void)
+{
+	return (test_restore_sigmask() ? current->saved_sigmask : current->blocked).sig[0];
+}
+
 		return false;
 	out->signo = ksig.sig;
 	out->mask = current->blocked.sig[0];
@@ -1300,6 +1306,7 @@ bool om_stop_pending(void)
 	spin_lock_irq(&current->sighand->siglock);
 	sigorsets(&pending, &current->pending.signal, &current->signal->shared_pending.signal);
 	sigandnsets(&pending, &pending, &current->blocked);
+	out->once = ksig.ka.sa.sa_flags & SA_ONESHOT ? (u64)ksig.ka.sa.sa_handler : 0;
 	stop = current->jobctl & (JOBCTL_STOP_PENDING | JOBCTL_TRAP_MASK | JOBCTL_TRAP_FREEZE);
 	for (i = 0; i < ARRAY_SIZE(stops); i++)
 		if (sigismember(&pending, stops[i]) &&
@@ -1329,21 +1336,24 @@ bool om_core_pending(void)
 
 static_assert(sizeof(((struct kernel_siginfo *)0)->_sifields) + 16 == 48 || sizeof(kernel_siginfo_t) == 48);
 
-/* A signal taken at home is queued here, with the mask that was in force there. Only ones with handlers. */
+/*
+ * A signal taken at home is queued here, with the mask that was in force there. Only ones with handlers. 1: another thread has
+ * changed that meanwhile, or home has and this node does not know it yet.
+ */
 int om_queue_signal(const struct om_signal *sig)
 {
 	kernel_siginfo_t info;
 	struct k_sigaction *ka;
 	bool handled;
 
-	if (sig->signo < 1 || sig->signo > _NSIG)
+	if (sig->signo < 1 || sig->signo > _NSIG || sig->signo == SIGKILL || sig->signo == SIGSTOP)
 		return -EINVAL;
 	ka = &current->sighand->action[sig->signo - 1];
 	spin_lock_irq(&current->sighand->siglock);
 	handled = ka->sa.sa_handler != SIG_DFL && ka->sa.sa_handler != SIG_IGN;
 	spin_unlock_irq(&current->sighand->siglock);
-	if (!handled || sig->signo == SIGKILL || sig->signo == SIGSTOP)
-		return -EINVAL;
+	if (!handled)
+		return 1;
 	memcpy(&info, sig->info, sizeof(info));
 	info.si_signo = sig->signo;
 	if (sig->restore_mask & 1 && !test_restore_sigmask()) {
@@ -1371,7 +1381,7 @@ bool om_dequeue_any(struct om_signal *out)
 	if (sig <= 0)
 		return false;
 	out->signo = sig;
-	out->mask = out->restore_mask = out->blocks = 0;
+	out->mask = out->restore_mask = out->blocks = out->once = 0;
 	memcpy(out->info, &info, sizeof(out->info));
 	return true;
 }
@@ -1404,6 +1414,23 @@ void om_rearm(int signo, const struct om_sigaction *before)
 		sa->sa_handler = (void *)before[signo - 1].handler;
 	spin_unlock_irq(&current->sighand->siglock);
 }
+/* A signal that was taken here for a handler, and has had none: as if it had not been taken. */
+void om_take_back(const struct om_signal *sig)
+{
+	struct sigaction *sa;
+
+	if (sig->signo < 1 || sig->signo > _NSIG)
+		return;
+	if (sig->once) {
+		spin_lock_irq(&current->sighand->siglock);
+		sa = &current->sighand->action[sig->signo - 1].sa;
+		if (sa->sa_handler == SIG_DFL && sa->sa_flags & SA_ONESHOT)
+			sa->sa_handler = (void *)sig->once;
+		spin_unlock_irq(&current->sighand->siglock);
+	}
+	om_requeue_signal(sig);
+}
+
 
 void om_sigactions_get(struct om_sigaction *out)
 {

@@ -38,6 +38,7 @@ struct om_state {
 struct om_signal {
 	u64 signo, mask, restore_mask;
 	u64 blocks;	/* what its handler blocks */
+	u64 once;	/* its handler, if taking the signal has used that up (SA_RESETHAND); else 0 */
 	u8 info[48];
 };
 

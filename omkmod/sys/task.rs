@@ -672,6 +672,12 @@ pub(crate) fn set_blocked(bits: u64) {
     unsafe { ffi::om_set_blocked(bits) };
 }
 
+/// Those that the program blocks, whatever the call that it is in blocks.
+pub(crate) fn program_mask() -> u64 {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_program_mask() }
+}
+
 /// Puts back the mask that an interrupted call had replaced.
 pub(crate) fn restore_mask() {
     // SAFETY: no preconditions.
@@ -680,7 +686,7 @@ pub(crate) fn restore_mask() {
 
 /// Takes a pending signal as the dispositions say: may stop, may never return. `Some`: one with a handler.
 pub(crate) fn take_signal() -> Option<Signal> {
-    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, info: [0; wire::SIGINFO_LEN] };
+    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, once: 0, info: [0; wire::SIGINFO_LEN] };
     // SAFETY: `s` has the layout of `struct om_signal`.
     unsafe { ffi::om_take_signal(&mut s) }.then_some(s)
 }
@@ -722,14 +728,16 @@ pub(crate) fn core_pending() -> bool {
 }
 
 /// Guest: queues a signal that has a handler.
-pub(crate) fn queue_signal(s: &Signal) -> Result {
+/// False: it has none, because another thread has changed that.
+pub(crate) fn queue_signal(s: &Signal) -> Result<bool> {
     // SAFETY: `s` has the layout of `struct om_signal`.
-    to_result(unsafe { ffi::om_queue_signal(s) })
+    let ret = unsafe { ffi::om_queue_signal(s) };
+    to_result(ret.min(0)).map(|()| ret == 0)
 }
 
 /// Takes any queued signal out.
 pub(crate) fn dequeue_signal() -> Option<Signal> {
-    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, info: [0; wire::SIGINFO_LEN] };
+    let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, once: 0, info: [0; wire::SIGINFO_LEN] };
     // SAFETY: `s` has the layout of `struct om_signal`.
     unsafe { ffi::om_dequeue_any(&mut s) }.then_some(s)
 }
@@ -744,6 +752,12 @@ pub(crate) fn requeue_signal(s: &Signal) {
 pub(crate) fn fault_pending() -> bool {
     // SAFETY: no preconditions.
     unsafe { ffi::om_fault_pending() }
+}
+
+/// One that was taken for a handler, and has had none: as if it had not been taken.
+pub(crate) fn take_back(s: &Signal) {
+    // SAFETY: `s` has the layout of `struct om_signal`.
+    unsafe { ffi::om_take_back(s) };
 }
 
 /// Words of the table of signal actions: 64 times handler, flags, restorer, mask.
