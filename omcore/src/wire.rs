@@ -507,9 +507,20 @@ record! {
         npages,
         /// Number of this call among those of all threads of the process, from 1, given before its pages were copied.
         number,
-        /// 1: the guest makes it; home is only to say what its filter says.
-        judge,
+        /// One of [`purpose`].
+        purpose,
     }
+}
+
+/// What a call is for.
+pub mod purpose {
+    /// Home makes it.
+    pub const MAKE: u64 = 0;
+    /// The guest makes it; home is only to say what its filter says.
+    pub const JUDGE: u64 = 1;
+    /// It is another part of the call before it, whose buffer is too large for one. If that is about a file it is made whatever
+    /// else there is to do: it would not be interrupted at home either.
+    pub const CONTINUE: u64 = 2;
 }
 
 record! {

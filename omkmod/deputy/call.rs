@@ -6,7 +6,7 @@ use super::{Deputy, End};
 use crate::sys::errno::EPROTO;
 use crate::link::{bad, Frame};
 use crate::omcore::syscalls::{self, Class};
-use crate::omcore::wire::{self, Call, Kind, Reader, Reply};
+use crate::omcore::wire::{self, purpose, Call, Kind, Reader, Reply};
 use crate::process::image::{is_restart, ERESTARTNOHAND, ERESTARTNOINTR, ERESTART_RESTARTBLOCK};
 use crate::sys::task::{self, Regs, ORIG_AX};
 use crate::sys::{self, memory, Bytes};
@@ -58,22 +58,26 @@ impl Deputy {
 
         // Timers that what it has computed has set off: their handlers run before the call, as they would have at home.
         self.run_timers();
-        if resumed == 0 {
+        let continues = call.purpose == purpose::CONTINUE;
+        let at_once = continues && task::is_file(args[0]);
+        if resumed == 0 && !at_once {
             self.signals(false)?;
         }
         let mut flags = 0;
         // A signal is on its way to the guest: its handler runs before this call, as it would have at home.
-        let put_off = call.signals_seen != self.signals_sent.load(Ordering::Relaxed);
-        self.count_put_off(call.blocked, put_off);
+        let put_off = call.signals_seen != self.signals_sent.load(Ordering::Relaxed) && !at_once;
+        if !at_once {
+            self.count_put_off(call.blocked, put_off);
+        }
         let ax = if put_off {
             ERESTARTNOINTR
-        } else if self.wanted() {
+        } else if self.wanted() && !at_once {
             // Nothing would interrupt it any more: it is made at home.
             flags |= wire::reply_flag::COME_HOME;
             if resumed == 0 { ERESTARTNOINTR } else { resumed }
-        } else if let Some(ax) = self.filter(&regs, &mut flags)? {
+        } else if let Some(ax) = if continues { None } else { self.filter(&regs, &mut flags)? } {
             ax
-        } else if call.judge != 0 {
+        } else if call.purpose == purpose::JUDGE {
             0
         } else if let Err(e) = self.before_call(nr, args)? {
             i64::from(e.to_errno())
@@ -100,7 +104,7 @@ impl Deputy {
                 Class::Local | Class::Clock | Class::SigReturn | Class::Life | Class::Home => ENOSYS,
             }
         };
-        let made = call.judge == 0 && flags & wire::reply_flag::SKIPPED == 0;
+        let made = call.purpose != purpose::JUDGE && flags & wire::reply_flag::SKIPPED == 0;
         let done = made && !(-4095..0).contains(&ax);
         if nr == NR_SHMDT && made && !done {
             memory::hook_all(self.away.node, true)?;

@@ -5,12 +5,16 @@ use super::{repeat, Guest};
 use crate::sys::errno::EPROTO;
 use crate::link::{bad, FOREVER};
 use crate::omcore::syscalls::{self, Arg, ArgUse, Class};
-use crate::omcore::wire::{self, reply_flag, Call, Kind, Reader, Reply, Writer};
+use crate::omcore::wire::{self, purpose, reply_flag, Call, Kind, Reader, Reply, Writer};
 use crate::process::image::{is_restart, ERESTART_RESTARTBLOCK};
-use crate::sys::{memory, task, Bytes};
+use crate::sys::{memory, task::{self, Regs}, Bytes};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 
+const READ: u32 = 0;
+const WRITE: u32 = 1;
+const PREAD64: u32 = 17;
+const PWRITE64: u32 = 18;
 const SETRLIMIT: u32 = 160;
 const PRLIMIT64: u32 = 302;
 const RLIMIT_STACK: u32 = 3;
@@ -18,6 +22,14 @@ const RLIMIT_STACK: u32 = 3;
 const PAGE: u64 = wire::PAGE as u64;
 /// Most bytes announced as to be filled; what a call fills beyond them is fetched first.
 const MAX_FILL: u64 = 64 << 20;
+/// A larger buffer goes in pieces of so many bytes.
+const PIECE: u64 = MAX_FILL;
+/// Most bytes that one call of the kernel reads or writes (`MAX_RW_COUNT`).
+const MAX_RW: u64 = 0x7fff_f000;
+/// Positions of a call's arguments in [`Regs`].
+const SI: usize = 13;
+const DX: usize = 12;
+const R10: usize = 7;
 /// Most pages carried; more are asked for by faults, in growing batches.
 const CARRY: usize = wire::MAX_CARRY;
 
@@ -135,6 +147,65 @@ impl Carry {
     }
 }
 
+/// A read or write whose buffer is too large for one call.
+struct Pieces {
+    args: [u64; 6],
+    /// The fourth argument is the place in the file.
+    at_place: bool,
+    done: u64,
+    total: u64,
+}
+
+impl Pieces {
+    /// `None`: one call is enough, or would not get far anyway.
+    fn of(nr: u32, args: [u64; 6]) -> Option<Pieces> {
+        let at_place = match nr {
+            READ | WRITE => false,
+            PREAD64 | PWRITE64 => true,
+            _ => return None,
+        };
+        let [_, start, count, place, ..] = args;
+        let end = |from: u64| from.checked_add(count);
+        let sound = count > PIECE
+            && end(start).is_some_and(|end| end < wire::TASK_SIZE)
+            && (!at_place || end(place).is_some_and(|end| i64::try_from(end).is_ok()));
+        sound.then_some(Pieces { args, at_place, done: 0, total: count.min(MAX_RW) })
+    }
+
+    fn size(&self) -> u64 {
+        (self.total - self.done).min(PIECE)
+    }
+
+    /// The arguments of the next one.
+    fn next(&self) -> [u64; 6] {
+        let [fd, start, _, place, a4, a5] = self.args;
+        [fd, start + self.done, self.size(), if self.at_place { place + self.done } else { place }, a4, a5]
+    }
+
+    /// It has ended like this. `Some`: what the whole has come to.
+    fn ended(&mut self, ax: i64) -> Option<i64> {
+        let size = self.size();
+        match u64::try_from(ax) {
+            Ok(n) => self.done += n.min(size),
+            Err(_) if self.done == 0 => return Some(ax),
+            Err(_) => return Some(self.done as i64),
+        }
+        (ax as u64 != size || self.done == self.total).then_some(self.done as i64)
+    }
+}
+
+/// The registers of the call, with these arguments.
+fn regs_with(args: [u64; 6]) -> Regs {
+    let mut regs = task::regs();
+    let [_, second, third, fourth, ..] = args;
+    for (register, value) in [(SI, second), (DX, third), (R10, fourth)] {
+        if let Some(r) = regs.get_mut(register) {
+            *r = value;
+        }
+    }
+    regs
+}
+
 fn word(args: [u64; 6], i: u8) -> u64 {
     args.get(usize::from(i)).copied().unwrap_or(0)
 }
@@ -150,12 +221,25 @@ impl Guest {
     pub(super) fn forward(&self, frame: &task::Frame, nr: u32, args: [u64; 6], class: Class) -> Result {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.restart_at_home.store(false, Ordering::Relaxed);
-        let mut carry = Carry { list: KVec::new(), fill: (0, 0, 0), shared: task::shares_memory() };
-        for a in syscalls::carried(nr, args) {
-            carry.argument(a, args)?;
-        }
-        self.send_call(carry, false)?;
-        let (ax, flags) = self.await_reply()?;
+        let mut pieces = Pieces::of(nr, args);
+        let (mut purpose, mut told) = (purpose::MAKE, 0);
+        let (ax, flags) = loop {
+            let part = pieces.as_ref().map_or(args, Pieces::next);
+            let mut carry = Carry { list: KVec::new(), fill: (0, 0, 0), shared: task::shares_memory() };
+            for a in syscalls::carried(nr, part) {
+                carry.argument(a, part)?;
+            }
+            self.send_call(carry, purpose, &regs_with(part))?;
+            let (ax, flags) = self.await_reply()?;
+            told |= flags;
+            match pieces.as_mut().filter(|_| flags & reply_flag::SKIPPED == 0) {
+                None => break (ax, told),
+                Some(pieces) => match pieces.ended(ax) {
+                    Some(ax) => break (ax, told),
+                    None => purpose = purpose::CONTINUE,
+                },
+            }
+        };
         frame.set_result(ax as u64);
         if is_restart(ax) {
             self.restart_at_home.store(ax == ERESTART_RESTARTBLOCK, Ordering::Relaxed);
@@ -189,7 +273,7 @@ impl Guest {
     #[inline(never)]
     pub(super) fn ask_filter(&self, frame: &task::Frame) -> Result<bool> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        self.send_call(Carry { list: KVec::new(), fill: (0, 0, 0), shared: true }, true)?;
+        self.send_call(Carry { list: KVec::new(), fill: (0, 0, 0), shared: true }, purpose::JUDGE, &task::regs())?;
         let (ax, flags) = self.await_reply()?;
         let restart = is_restart(ax);
         let allowed = flags & reply_flag::SKIPPED == 0 && !restart;
@@ -219,7 +303,8 @@ impl Guest {
         }
     }
 
-    fn send_call(&self, carry: Carry, judge: bool) -> Result {
+    fn send_call(&self, carry: Carry, purpose: u64, regs: &Regs) -> Result {
+        self.give_back()?;
         let number = self.company.call_number();
         let mut data = Bytes::new();
         let mut list = carry.list;
@@ -248,14 +333,14 @@ impl Guest {
             fill_origin: carry.fill.2,
             npages: kept as u64,
             number,
-            judge: u64::from(judge),
+            purpose,
         }
         .put(&mut w);
         let (utime, stime) = self.cputime();
         w.u64(utime);
         w.u64(stime);
-        for v in task::regs() {
-            w.u64(v);
+        for v in regs {
+            w.u64(*v);
         }
         for a in list {
             w.u64(*a);

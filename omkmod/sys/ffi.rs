@@ -155,6 +155,7 @@ extern "C" {
     pub(super) fn om_syscall(nr: c_uint, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> c_long;
     pub(super) fn om_syscall_real(regs: *mut Opaque) -> c_long;
     pub(super) fn om_syscall_forwarded(regs: *const u64, nr: c_uint) -> c_long;
+    pub(super) fn om_is_file(fd: u32) -> bool;
     pub(super) fn om_filtered() -> bool;
     pub(super) fn om_filter_call(regs: *const u64, result: *mut c_long) -> bool;
     pub(super) fn om_exec_forwarded(regs: *const u64, nr: c_uint) -> c_long;

@@ -6,6 +6,7 @@
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/workqueue.h>
 #include <linux/freezer.h>
 #include <linux/kernel.h>
@@ -791,6 +792,19 @@ long om_syscall_forwarded(const u64 *guest_regs, unsigned int nr)
 
 /* Are this task's calls filtered (seccomp)? */
 bool om_filtered(void) { return test_syscall_work(SECCOMP); }
+/* Does this descriptor stand for a file, reading and writing which no signal interrupts? */
+bool om_is_file(unsigned int fd)
+{
+	struct file *file = fget(fd);
+	umode_t mode;
+
+	if (!file)
+		return false;
+	mode = file_inode(file)->i_mode;
+	fput(file);
+	return S_ISREG(mode) || S_ISBLK(mode);
+}
+
 
 /*
  * The filter sees a call of the guest, as at the entry of any call. True: it is not to be made, *result stands in its

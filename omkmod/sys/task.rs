@@ -552,6 +552,12 @@ pub(crate) fn syscall_for(regs: &Regs, nr: u32) -> i64 {
     unsafe { ffi::om_syscall_forwarded(regs.as_ptr(), nr) as i64 }
 }
 
+/// Does this descriptor stand for a file, reading and writing which no signal interrupts?
+pub(crate) fn is_file(fd: u64) -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_is_file(fd as u32) }
+}
+
 /// Are this task's calls filtered (seccomp)?
 pub(crate) fn filtered() -> bool {
     // SAFETY: no preconditions.

@@ -8,13 +8,16 @@ use anyhow::{ensure, Context, Result};
 use nix::sys::signal::Signal;
 
 use crate::{
-    openmosix::{stations, to, Destination, HOME},
+    openmosix::{stations, to, Destination, Joined, HOME},
     program::passed,
     protocol::Status,
-    scenario::{shared, Scenario},
+    scenario::{own, shared, Scenario},
     snapshot::Snapshot,
     Cluster, Faults, NodeId, Program,
 };
+
+/// How long a large call may take, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The programs that go on a tour, and whether only the tour moves them: each exec is made at home.
 const TOURISTS: [(&str, bool); 11] = [
@@ -63,6 +66,7 @@ pub fn all() -> Vec<Scenario> {
         shared("moves/script", script),
         shared("moves/sha256sum", sha256sum),
         shared("moves/python", python),
+        own("moves/huge-calls", Cluster::builder().nodes(2).memory_mb(700), huge_calls),
     ]);
     all
 }
