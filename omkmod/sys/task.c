@@ -45,6 +45,7 @@
 #include "clocks.h"
 #include "task.h"
 #include "shared.h"
+#include "vdso.h"
 
 /* ---- work at the user-mode boundary ---- */
 
@@ -669,6 +670,7 @@ int om_regs_set(const u64 *in)
 	regs.flags = (regs.flags & FIX_EFLAGS) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
 	if ((long)regs.orig_ax < -1 || regs.orig_ax > 0xffffffff)
 		regs.orig_ax = -1;
+	regs.ip = om_vdso_arrive(regs.ip);
 	*real = regs;
 	return 0;
 }

@@ -27,6 +27,7 @@
 #include "clocks.h"
 #include "shim.h"
 #include "task.h"
+#include "vdso.h"
 
 static struct file *program;
 
@@ -225,6 +226,10 @@ int om_rebirth(const struct om_mm_info *want)
 		if (ret)
 			return ret;
 	}
+
+#ifdef CONFIG_TIME_NS
+	om_vdso_shift();
+#endif
 
 	/* A guest owns nothing here: no descriptors, no rights, a user of its own. */
 	new = prepare_creds();

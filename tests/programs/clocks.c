@@ -52,6 +52,15 @@ static void days(void)
 	CHECK(day.tv_sec * 1000000ll + day.tv_usec >= before / 1000);
 	CHECK(syscall(SYS_time, NULL) >= (before - STEP) / 1000000000);
 
+	/* In the vDSO, like the first. */
+	time_t second, same = time(&second);
+
+	CHECK(second == same && second >= (before - STEP) / 1000000000 && second <= now(CLOCK_REALTIME) / 1000000000);
+	for (int i = 0; i < 2000; i++) {
+		CHECK(time(NULL) >= second);
+		second = time(NULL);
+	}
+
 	/* A file is made at home, at a time of the coarse clock. */
 	char name[] = "/tmp/clocks-XXXXXX";
 	int fd = mkstemp(name);
