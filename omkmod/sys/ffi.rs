@@ -191,9 +191,9 @@ extern "C" {
     pub(super) fn om_queue_signal(sig: *const Signal) -> c_int;
     pub(super) fn om_dequeue_any(out: *mut Signal) -> bool;
     pub(super) fn om_requeue_signal(sig: *const Signal);
-    pub(super) fn om_fault_pending() -> bool;
     pub(super) fn om_take_back(sig: *const Signal);
     pub(super) fn om_program_mask() -> u64;
+    pub(super) fn om_fault_pending() -> bool;
     pub(super) fn om_in_vdso() -> bool;
     pub(super) fn om_fail_call(error: c_int);
     pub(super) fn om_rearm(signo: c_int, before: *const u64);

@@ -792,8 +792,6 @@ long om_syscall_forwarded(const u64 *guest_regs, unsigned int nr)
 	return ret;
 }
 
-/* Are this task's calls filtered (seccomp)? */
-bool om_filtered(void) { return test_syscall_work(SECCOMP); }
 /* Does this descriptor stand for a file, reading and writing which no signal interrupts? */
 bool om_is_file(unsigned int fd)
 {
@@ -807,6 +805,8 @@ bool om_is_file(unsigned int fd)
 	return S_ISREG(mode) || S_ISBLK(mode);
 }
 
+/* Are this task's calls filtered (seccomp)? */
+bool om_filtered(void) { return test_syscall_work(SECCOMP); }
 
 /*
  * The filter sees a call of the guest, as at the entry of any call. True: it is not to be made, *result stands in its
@@ -1267,6 +1267,12 @@ void om_set_blocked(u64 bits)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
+/* The mask that the program has set: a call that waits may have put another in its place. */
+u64 om_program_mask(void)
+{
+	return (test_restore_sigmask() ? current->saved_sigmask : current->blocked).sig[0];
+}
+
 void om_restore_mask(void)
 {
 	if (test_and_clear_restore_sigmask())
@@ -1283,12 +1289,6 @@ bool om_take_signal(struct om_signal *out)
 	sigset_t next, pending;
 
 	if (!om_get_signal_raw(&ksig))
-/* The mask that the program has set: a call that waits may have put another in its place. */
-u64 om_program_mask(void)
-{
-	return (test_restore_sigmask() ? current->saved_sigmask : current->blocked).sig[0];
-}
-
 		return false;
 	out->signo = ksig.sig;
 	out->mask = current->blocked.sig[0];
@@ -1306,6 +1306,7 @@ u64 om_program_mask(void)
 	if (!(ksig.ka.sa.sa_flags & SA_NODEFER))
 		sigaddset(&ksig.ka.sa.sa_mask, ksig.sig);
 	out->blocks = ksig.ka.sa.sa_mask.sig[0];
+	out->once = ksig.ka.sa.sa_flags & SA_ONESHOT ? (u64)ksig.ka.sa.sa_handler : 0;
 	sigorsets(&next, &next, &ksig.ka.sa.sa_mask);
 	sigprocmask(SIG_SETMASK, &next, NULL);
 	return true;
@@ -1322,7 +1323,6 @@ bool om_stop_pending(void)
 	spin_lock_irq(&current->sighand->siglock);
 	sigorsets(&pending, &current->pending.signal, &current->signal->shared_pending.signal);
 	sigandnsets(&pending, &pending, &current->blocked);
-	out->once = ksig.ka.sa.sa_flags & SA_ONESHOT ? (u64)ksig.ka.sa.sa_handler : 0;
 	stop = current->jobctl & (JOBCTL_STOP_PENDING | JOBCTL_TRAP_MASK | JOBCTL_TRAP_FREEZE);
 	for (i = 0; i < ARRAY_SIZE(stops); i++)
 		if (sigismember(&pending, stops[i]) &&
@@ -1414,22 +1414,6 @@ void om_requeue_signal(const struct om_signal *sig)
 	send_sig_info(sig->signo, &info, current);
 }
 
-/*
- * A signal that was taken here and is queued again before its handler has begun: taking it may have used up an action that
- * is for one time (SA_RESETHAND). `before` is the table of the guest, which has not.
- */
-void om_rearm(int signo, const struct om_sigaction *before)
-{
-	struct sigaction *sa;
-
-	if (signo < 1 || signo > _NSIG)
-		return;
-	spin_lock_irq(&current->sighand->siglock);
-	sa = &current->sighand->action[signo - 1].sa;
-	if (sa->sa_handler == SIG_DFL && sa->sa_flags & SA_ONESHOT && before[signo - 1].flags & SA_ONESHOT)
-		sa->sa_handler = (void *)before[signo - 1].handler;
-	spin_unlock_irq(&current->sighand->siglock);
-}
 /* A signal that was taken here for a handler, and has had none: as if it had not been taken. */
 void om_take_back(const struct om_signal *sig)
 {
@@ -1447,6 +1431,22 @@ void om_take_back(const struct om_signal *sig)
 	om_requeue_signal(sig);
 }
 
+/*
+ * A signal that was taken here and is queued again before its handler has begun: taking it may have used up an action that
+ * is for one time (SA_RESETHAND). `before` is the table of the guest, which has not.
+ */
+void om_rearm(int signo, const struct om_sigaction *before)
+{
+	struct sigaction *sa;
+
+	if (signo < 1 || signo > _NSIG)
+		return;
+	spin_lock_irq(&current->sighand->siglock);
+	sa = &current->sighand->action[signo - 1].sa;
+	if (sa->sa_handler == SIG_DFL && sa->sa_flags & SA_ONESHOT && before[signo - 1].flags & SA_ONESHOT)
+		sa->sa_handler = (void *)before[signo - 1].handler;
+	spin_unlock_irq(&current->sighand->siglock);
+}
 
 void om_sigactions_get(struct om_sigaction *out)
 {

@@ -672,16 +672,16 @@ pub(crate) fn blocked() -> u64 {
     unsafe { ffi::om_blocked() }
 }
 
-/// Sets them.
-pub(crate) fn set_blocked(bits: u64) {
-    // SAFETY: no preconditions.
-    unsafe { ffi::om_set_blocked(bits) };
-}
-
 /// Those that the program blocks, whatever the call that it is in blocks.
 pub(crate) fn program_mask() -> u64 {
     // SAFETY: no preconditions.
     unsafe { ffi::om_program_mask() }
+}
+
+/// Sets them.
+pub(crate) fn set_blocked(bits: u64) {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_set_blocked(bits) };
 }
 
 /// Puts back the mask that an interrupted call had replaced.
@@ -754,16 +754,16 @@ pub(crate) fn requeue_signal(s: &Signal) {
     unsafe { ffi::om_requeue_signal(s) };
 }
 
-/// Guest: does a fault wait that would kill it here?
-pub(crate) fn fault_pending() -> bool {
-    // SAFETY: no preconditions.
-    unsafe { ffi::om_fault_pending() }
-}
-
 /// One that was taken for a handler, and has had none: as if it had not been taken.
 pub(crate) fn take_back(s: &Signal) {
     // SAFETY: `s` has the layout of `struct om_signal`.
     unsafe { ffi::om_take_back(s) };
+}
+
+/// Guest: does a fault wait that would kill it here?
+pub(crate) fn fault_pending() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_fault_pending() }
 }
 
 /// Words of the table of signal actions: 64 times handler, flags, restorer, mask.

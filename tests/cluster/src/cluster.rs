@@ -38,6 +38,7 @@ pub struct Builder {
     kernel_arguments: String,
     logs: Option<PathBuf>,
     seed: u64,
+    may_run_out_of_memory: bool,
 }
 
 impl Builder {
@@ -53,7 +54,14 @@ impl Builder {
             kernel_arguments: String::new(),
             logs: None,
             seed: 0,
+            may_run_out_of_memory: false,
         }
+    }
+
+    /// That a kernel kills processes for memory is no complaint.
+    pub fn may_run_out_of_memory(mut self) -> Self {
+        self.may_run_out_of_memory = true;
+        self
     }
 
     /// How many nodes; they are numbered from 1.
@@ -258,7 +266,10 @@ impl Cluster {
     pub fn check_logs(&self, positions: &[u64]) -> Result<()> {
         let mut findings = String::new();
         for (index, node) in self.nodes.iter().enumerate() {
-            let log = node.kernel_log_from(positions.get(index).copied().unwrap_or(0))?;
+            let mut log = node.kernel_log_from(positions.get(index).copied().unwrap_or(0))?;
+            if self.builder.may_run_out_of_memory {
+                log = log.without_out_of_memory();
+            }
             if let Some(excerpt) = log.excerpt() {
                 findings.push_str(&format!("the kernel of node {} complains:\n{excerpt}\n", node.id()));
             } else if !node.is_running() && !node.was_killed() {

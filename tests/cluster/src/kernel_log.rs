@@ -37,6 +37,7 @@ const COMPLAINTS: &[&[&str]] = &[
     &["list_add corruption"],
     &["list_del corruption"],
     &["stack-protector"],
+    &[OUT_OF_MEMORY],
     &["detected stack overflow"],
     &["DEBUG_LOCKS_WARN_ON"],
     &["double free"],
@@ -50,6 +51,10 @@ const COMPLAINTS: &[&[&str]] = &[
 /// Lines that say such words at every boot and mean no harm.
 const HARMLESS: &[&str] =
     &["kmemleak: Kernel memory leak detector initialized", "KernelAddressSanitizer initialized"];
+
+/// Where the kernel begins to tell why it kills a process for memory, and where it has told.
+const OUT_OF_MEMORY: &str = "invoked oom-killer";
+const KILLED: &str = "Out of memory: Killed process";
 
 /// Lines before and after the first complaint that an excerpt shows.
 const BEFORE: usize = 10;
@@ -85,6 +90,18 @@ impl KernelLog {
             excerpt.push_str(&format!("\n... {} more lines", lines.len() - end));
         }
         Some(excerpt)
+    }
+
+    /// The log without what the kernel tells when it kills a process for memory, where that is to be expected.
+    pub fn without_out_of_memory(self) -> Self {
+        let mut telling = false;
+        let kept = self.text.split_inclusive('\n').filter(|line| {
+            telling |= line.contains(OUT_OF_MEMORY);
+            let keep = !telling;
+            telling &= !line.contains(KILLED);
+            keep
+        });
+        KernelLog { text: kept.collect() }
     }
 
     /// The log without what [`TASK_DUMP`] tells of tasks that have nothing to do with a hanging test: kernel
@@ -169,6 +186,17 @@ mod tests {
         ] {
             assert!(!is_complaint(line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_kill_for_memory_may_be_expected() {
+        let text = "before\nx invoked oom-killer: y\nCall Trace:\nOut of memory: Killed process 7 (x)\nafter\n";
+        let log = KernelLog { text: text.into() };
+        assert!(log.excerpt().is_some());
+        let log = log.without_out_of_memory();
+        assert_eq!(log.text, "before\nafter\n");
+        let both = KernelLog { text: format!("{text}Call Trace:\n") };
+        assert!(both.without_out_of_memory().excerpt().is_some());
     }
 
     #[test]

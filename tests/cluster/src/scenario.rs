@@ -71,13 +71,15 @@ pub fn alone(
 #[derive(Debug, Clone)]
 pub struct Options {
     pub kernel: Kernel,
+    /// Of each node, but for scenarios about load.
+    pub processors: u32,
     /// Where the kernel logs go, in one folder a cluster.
     pub logs: PathBuf,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { kernel: Kernel::Reference, logs: artifacts::project().join("target/scenario-logs") }
+        Options { kernel: Kernel::Reference, processors: 1, logs: artifacts::project().join("target/scenario-logs") }
     }
 }
 
@@ -117,7 +119,10 @@ impl Runner {
             Shape::Own(builder) | Shape::Alone(builder) => {
                 // Two clusters of one lane would only be in each other's way.
                 self.shared = None;
-                let (builder, logs) = self.prepare("own", builder.clone());
+                let (mut builder, logs) = self.prepare("own", builder.clone());
+                if !matches!(scenario.cluster, Shape::Alone(_)) {
+                    builder = builder.processors(self.options.processors);
+                }
                 builder
                     .start()
                     .and_then(|mut cluster| judged(scenario, &mut cluster))
@@ -132,7 +137,7 @@ impl Runner {
             Some(cluster) => cluster,
             None => {
                 let (builder, logs) = self.prepare("shared", shared_cluster());
-                let cluster = builder.start().map_err(|e| with_place(e, &logs))?;
+                let cluster = builder.processors(self.options.processors).start().map_err(|e| with_place(e, &logs))?;
                 cluster.load_and_join()?;
                 cluster
             }

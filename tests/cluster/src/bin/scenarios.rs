@@ -40,6 +40,9 @@ struct Arguments {
     /// How many clusters to run at a time; scenarios about load always run alone
     #[arg(long, default_value_t = default_lanes(), value_name = "N")]
     lanes: usize,
+    /// Virtual processors of each node, but for scenarios about load
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    processors: u32,
     /// Use the debug kernel (and the module built for it)
     #[arg(long)]
     debug_kernel: bool,
@@ -61,7 +64,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let kernel = if arguments.debug_kernel { Kernel::Debug } else { Kernel::Reference };
-    let options = Options { kernel, logs: arguments.logs.clone() };
+    let options = Options { kernel, processors: arguments.processors, logs: arguments.logs.clone() };
     options.clear_logs();
     let started = Instant::now();
     let runs: Vec<&Scenario> =

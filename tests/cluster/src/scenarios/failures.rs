@@ -33,6 +33,7 @@ pub fn all() -> Vec<Scenario> {
         joined("cut-on-the-way-home", large(512), cut_on_the_way_home),
         joined("no-memory-at-target", large(160), no_memory_at_target),
         joined("no-memory-at-home", large(512), no_memory_at_home),
+        joined("out-of-memory", large(256).may_run_out_of_memory(), out_of_memory),
         joined("link-dies", three(), link_dies),
         joined("host-dies", three(), host_dies),
         joined("home-dies", three(), home_dies),
@@ -166,6 +167,35 @@ fn no_memory_at_home(cluster: &mut Cluster) -> Result<()> {
     errands.wait()?.expect_success()?;
     ensure!(!home.kernel_log()?.contains("Out of memory"), "somebody was killed for memory");
     Ok(())
+}
+
+/// A guest that grows beyond what its host has is killed there, and nobody else; one that is away does not suffer when home kills
+/// for memory.
+fn out_of_memory(cluster: &mut Cluster) -> Result<()> {
+    let (home, host) = (cluster.node(1), cluster.node(2));
+    let small = Program::start(home, "memsum -m 20")?;
+    home.migrate(small.pid(), to(2))?;
+    let grows = home.command(&["omctl", "mosrun", "2", "/programs/errands"]).piped_input().spawn()?;
+    grows.wait_for_output("ready")?;
+    ensure!(home.where_is(grows.pid())? == 2, "it is not at node 2");
+    grows.write(b"memory 200\nmemory 200\n")?;
+    home.wait_until("it ends", NOTICE, || Ok(grows.status().is_some()))?;
+    ensure!(grows.wait()?.status == Status::Signal(9), "it ended otherwise");
+    let killed = |node: &Node| Ok::<_, anyhow::Error>(node.kernel_log()?.text.matches("Out of memory: Killed process").count());
+    ensure!(killed(host)? == 1 && killed(home)? == 0, "somebody else was killed");
+    small.advance(2)?;
+    ensure!(home.where_is(small.pid())? == 2, "the small one is not at node 2");
+
+    let hog = home.command(&["omctl", "runhome", "/programs/errands"]).piped_input().spawn()?;
+    hog.wait_for_output("ready")?;
+    hog.write(b"memory 300\nmemory 300\n")?;
+    home.wait_until("it ends", NOTICE, || Ok(hog.status().is_some()))?;
+    ensure!(hog.wait()?.status == Status::Signal(9), "it ended otherwise");
+    ensure!(killed(home)? == 1, "somebody else was killed");
+    small.advance(2)?;
+    home.migrate(small.pid(), HOME)?;
+    small.advance(1)?;
+    small.finish()
 }
 
 /// Waits until the processes of a lost link have ended as they should: killed, with a line in the log.

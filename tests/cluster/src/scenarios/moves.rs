@@ -44,10 +44,10 @@ pub fn all() -> Vec<Scenario> {
     }
     all.extend([
         shared("moves/unequal-clocks", unequal_clocks),
+        shared("moves/sets-the-clock", sets_the_clock),
         shared("moves/features", features),
         shared("moves/from-any-home", from_any_home),
         shared("moves/back-and-forth", |cluster| back_and_forth(cluster, "memsum -m 2", 20)),
-        shared("moves/sets-the-clock", sets_the_clock),
         // All threads wait for each other at each turn.
         shared("moves/crowd", |cluster| back_and_forth(cluster, "threads -w 12", 8)),
         shared("moves/many-at-once", many_at_once),
@@ -114,10 +114,6 @@ fn unequal_clocks(cluster: &Cluster) -> Result<()> {
     toured.and(set_right)
 }
 
-/// Of the programs that `make semantics` runs, those that have found what others did not: started away, and moved all the time.
-fn features(cluster: &Cluster) -> Result<()> {
-    for feature in ["threads_file_pages", "threads_exit_shared", "clock_in_handlers", "mmap_sparse_reads", "threads_openmp"] {
-        for (by, options) in [("omctl mosrun 2", "-r 1"), ("/programs/stir /tmp/report 2 200", "-t 3000")] {
 /// A process that is away sets home's clock, sees that itself, and is where it was.
 fn sets_the_clock(cluster: &Cluster) -> Result<()> {
     const SCRIPT: &str = r#"import os, time
@@ -180,6 +176,10 @@ print('PASS', flush=True)
     Ok(())
 }
 
+/// Of the programs that `make semantics` runs, those that have found what others did not: started away, and moved all the time.
+fn features(cluster: &Cluster) -> Result<()> {
+    for feature in ["threads_file_pages", "threads_exit_shared", "clock_in_handlers", "mmap_sparse_reads", "threads_openmp"] {
+        for (by, options) in [("omctl mosrun 2", "-r 1"), ("/programs/stir /tmp/report 2 200", "-t 3000")] {
             let command = format!("{by} /programs/features/{feature} {options} </dev/null");
             let run = cluster.node(1).shell(&command).time_limit(Duration::from_secs(120));
             passed(run.run()?).context(command)?;

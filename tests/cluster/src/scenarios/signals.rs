@@ -24,6 +24,7 @@ pub fn all() -> Vec<Scenario> {
         shared("signals/default-actions", default_actions),
         shared("signals/faults", faults),
         shared("signals/core-file", core_file),
+        shared("signals/core-pipe", core_pipe),
         shared("signals/debugger", debugger),
         shared("signals/cpu-timers", cpu_timers),
         shared("signals/exit-status", exit_status),
@@ -162,6 +163,32 @@ fn core_file(cluster: &Cluster) -> Result<()> {
         echo 'where the program header should be:'; ls -ls core*; od -A d -t x1 -j 8192 -N 128 core*";
     let found = home.sh(script)?;
     for word in ["139\n", "= 271828", "main ("] {
+        ensure!(found.contains(word), "no `{word}` in:\n{found}");
+    }
+    Ok(())
+}
+
+/// A program that collects core dumps (core(5)) finds the dying process at home, whole, and gets its memory.
+fn core_pipe(cluster: &Cluster) -> Result<()> {
+    const COLLECTOR: &str = "#!/bin/bash
+        cd /tmp/piped && cat >core && tr '\\0' ' ' </proc/$1/cmdline >cmdline && cp /proc/$1/{maps,status,environ,limits} . &&
+        readlink /proc/$1/{exe,cwd} >links && echo $2 >signal";
+    let home = cluster.node(1);
+    let before = home.read("/proc/sys/kernel/core_pattern")?;
+    home.write("/tmp/collector", COLLECTOR)?;
+    let script = "chmod 755 /tmp/collector; rm -rf /tmp/piped; mkdir /tmp/piped; cd /tmp/piped
+        echo '|/tmp/collector %P %s' >/proc/sys/kernel/core_pattern; echo 2 >/proc/sys/kernel/core_pipe_limit
+        /programs/timers-dynamic -p progress forever & child=$!
+        while ! [ -s progress ]; do sleep 0.1; done
+        omctl migrate $child 2 || exit 1; sleep 1; [ $(omctl where $child) = 2 ] || exit 2
+        kill -ABRT $child; wait $child; echo $?
+        for i in $(seq 100); do [ -s signal ] && break; sleep 0.1; done; cat signal cmdline links
+        grep -c timers-dynamic maps; ls -s environ status limits | wc -l
+        gdb -batch -ex 'print *(int *)&marker' -ex backtrace /programs/timers-dynamic core 2>&1";
+    let found = home.sh(script);
+    home.write("/proc/sys/kernel/core_pattern", before.trim_end())?;
+    let found = found?;
+    for word in ["134\n", "\n6\n", "/programs/timers-dynamic -p progress forever", "/tmp/piped\n", "= 271828", "main ("] {
         ensure!(found.contains(word), "no `{word}` in:\n{found}");
     }
     Ok(())
