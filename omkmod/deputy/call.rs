@@ -58,8 +58,7 @@ impl Deputy {
 
         // Timers that what it has computed has set off: their handlers run before the call, as they would have at home.
         self.run_timers();
-        let continues = call.purpose == purpose::CONTINUE;
-        let at_once = continues && task::is_file(args[0]);
+        let at_once = call.purpose == purpose::CONTINUE && task::is_file(args[0]);
         if resumed == 0 && !at_once {
             self.signals(false)?;
         }
@@ -75,7 +74,7 @@ impl Deputy {
             // Nothing would interrupt it any more: it is made at home.
             flags |= wire::reply_flag::COME_HOME;
             if resumed == 0 { ERESTARTNOINTR } else { resumed }
-        } else if let Some(ax) = if continues { None } else { self.filter(&regs, &mut flags)? } {
+        } else if let Some(ax) = self.filter(&regs, &mut flags)? {
             ax
         } else if call.purpose == purpose::JUDGE {
             0

@@ -232,12 +232,9 @@ impl Guest {
             self.send_call(carry, purpose, &regs_with(part))?;
             let (ax, flags) = self.await_reply()?;
             told |= flags;
-            match pieces.as_mut().filter(|_| flags & reply_flag::SKIPPED == 0) {
-                None => break (ax, told),
-                Some(pieces) => match pieces.ended(ax) {
-                    Some(ax) => break (ax, told),
-                    None => purpose = purpose::CONTINUE,
-                },
+            match pieces.as_mut().map_or(Some(ax), |pieces| pieces.ended(ax)) {
+                Some(ax) => break (ax, told),
+                None => purpose = purpose::CONTINUE,
             }
         };
         frame.set_result(ax as u64);
