@@ -18,8 +18,8 @@ use crate::{
 
 /// How long all nodes together may take to boot.
 const BOOT_TIME: Duration = Duration::from_secs(120);
-/// How many times slower the debug kernel may be, and how many times more memory its nodes get.
-const DEBUG_PATIENCE: u32 = 5;
+/// How many times longer everything may take with the debug kernel, and how many times more memory its nodes get.
+const DEBUG_PATIENCE: u32 = 10;
 const DEBUG_MEMORY: u32 = 2;
 /// The harness's nodes share one /24 and two processors; more than this is a mistake.
 const MOST_NODES: u32 = 16;
