@@ -16,6 +16,9 @@ const SHMDT: u32 = 67;
 
 const MAP_ANONYMOUS: u64 = 0x20;
 const MAP_GROWSDOWN: u64 = 0x100;
+const MAP_TYPE: u64 = 0xf;
+const MAP_DROPPABLE: u64 = 0x8;
+const MADV_WIPEONFORK: u64 = 18;
 /// MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
 const MAP_FLAGS: u64 = 0x2 | 0x20 | 0x4000 | 0x10;
 /// MREMAP_MAYMOVE | MREMAP_FIXED
@@ -64,6 +67,12 @@ pub(super) fn memory(nr: u32, args: [u64; 6], ax: i64, frame: &task::Frame, home
                 memory::mark_file(to, pages(len))
                     .and_then(|()| memory::hook_range(to, to.saturating_add(pages(len))))
                     .map_or(-12, |()| ax)
+            } else if at == ax && flags & MAP_TYPE == MAP_DROPPABLE {
+                // Nothing is dropped here, but children must find it empty: libc keeps the state of its random numbers there.
+                match task::syscall(MADVISE, [to, pages(len), MADV_WIPEONFORK, 0, 0, 0]) {
+                    0 => ax,
+                    error => error,
+                }
             } else {
                 at
             }

@@ -5,12 +5,34 @@
 
 #define SIZE (1ul << 20)
 
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08
+#endif
+
 static char *map(void)
 {
 	char *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(memory != MAP_FAILED);
 	return memory;
+}
+
+/* What may be dropped when memory is short is inherited empty. Kernels before 6.11 do not have it. */
+static void droppable(void)
+{
+	char *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_DROPPABLE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED && errno == EINVAL)
+		return;
+	CHECK(memory != MAP_FAILED);
+	memory[PAGE] = 1;
+	pid_t child = split();
+
+	if (!child) {
+		CHECK(memory[PAGE] == 0);
+		_exit(0);
+	}
+	CHECK(exit_of(child) == 0 && munmap(memory, SIZE) == 0);
 }
 
 int main(int argc, char **argv)
@@ -25,6 +47,7 @@ int main(int argc, char **argv)
 	CHECK(madvise(wiped, SIZE, MADV_WIPEONFORK) == 0 && madvise(missing, SIZE, MADV_DONTFORK) == 0);
 	ready();
 	do {
+		droppable();
 		fill(both, SIZE, run.round);
 		fill(wiped, SIZE, run.round + 1);
 		fill(missing, SIZE, run.round + 2);
