@@ -496,6 +496,26 @@ static bool mapped_twice(struct mm_struct *mm, struct vm_area_struct *private)
 	return false;
 }
 
+/*
+ * The protection keys that the program has asked for. Not key 0, which is everybody's, nor the one that the kernel takes by itself for
+ * memory that can be executed only: the guest's does the same. It is the first one there, so it must be here: the guest forbids its
+ * use as home does.
+ */
+static unsigned int mm_keys(struct mm_struct *mm)
+{
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+	unsigned int common = BIT(0);
+
+	if (!cpu_feature_enabled(X86_FEATURE_OSPKE))
+		return 0;
+	if (mm->context.execute_only_pkey == 1)
+		common |= BIT(1);
+	return mm->context.pkey_allocation_map & ~common;
+#else
+	return 0;
+#endif
+}
+
 static u64 mm_reasons(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma;
@@ -528,11 +548,8 @@ static u64 mm_reasons(struct mm_struct *mm)
 		if (vma->vm_end > DEFAULT_MAP_WINDOW)
 			r |= REASON(R_HIGH_ADDRESS);
 	}
-#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
-	/* Key 0 is everybody's, the others were asked for. */
-	if (cpu_feature_enabled(X86_FEATURE_OSPKE) && (mm->context.pkey_allocation_map & ~1))
+	if (mm_keys(mm))
 		r |= REASON(R_PKEYS);
-#endif
 	if (mm->context.ldt)
 		r |= REASON(R_LDT);
 	if (mm->def_flags & VM_LOCKED)
