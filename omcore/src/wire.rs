@@ -8,7 +8,7 @@
 /// First four bytes of every frame: "OMX1".
 pub const MAGIC: u32 = 0x3158_4d4f;
 /// Version of the protocol; both ends must agree.
-pub const VERSION: u16 = 8;
+pub const VERSION: u16 = 9;
 /// Bytes of a frame header.
 pub const HEADER_LEN: usize = 32;
 /// Bytes of a page, the unit in which memory travels.
@@ -473,6 +473,8 @@ record! {
         pkru,
         /// CPU time used so far, user and system, in ns.
         utime, stime,
+        /// The most memory that its process had at once, in pages.
+        peak,
         /// Forwarded calls made since the last move.
         calls,
         /// Signals received from home, so that home knows which were under way.
@@ -489,6 +491,16 @@ record! {
         nsigs,
         /// How many bytes of processor state follow.
         xstate_len,
+    }
+}
+
+record! {
+    /// What a thread has used at the guest since it came, and its process: part of [`Kind::Call`], body of [`Kind::Used`].
+    Usage {
+        /// CPU time, user and system, in ns.
+        utime, stime,
+        /// The most memory that the process had at once, in pages.
+        peak,
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Deputy, End};
 use crate::sys::errno::EPROTO;
 use crate::link::{bad, Frame};
 use crate::omcore::syscalls::{self, Class};
-use crate::omcore::wire::{self, purpose, Call, Kind, Reader, Reply};
+use crate::omcore::wire::{self, purpose, Call, Kind, Reader, Reply, Usage};
 use crate::process::image::{is_restart, ERESTARTNOHAND, ERESTARTNOINTR, ERESTART_RESTARTBLOCK};
 use crate::sys::task::{self, Regs, ORIG_AX};
 use crate::sys::{self, memory, Bytes};
@@ -197,7 +197,7 @@ impl Deputy {
         let (call, regs) = self.link.with(|l| {
             let mut r = Reader::new(l.body());
             let call = Call::take(&mut r).map_err(bad)?;
-            let (utime, stime) = (r.u64().map_err(bad)?, r.u64().map_err(bad)?);
+            let usage = Usage::take(&mut r).map_err(bad)?;
             let mut regs: Regs = [0; wire::NREGS];
             for v in &mut regs {
                 *v = r.u64().map_err(bad)?;
@@ -209,7 +209,7 @@ impl Deputy {
                 list.push(wire::page_address(r.u64().map_err(bad)?).map_err(bad)?, GFP_KERNEL)?;
             }
             r.finish().map_err(bad)?;
-            self.account(utime, stime);
+            self.account_usage(&usage);
             Ok::<_, Error>((call, regs))
         })??;
         self.take_mask(call.blocked, call.signals_seen);

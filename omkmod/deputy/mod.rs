@@ -21,7 +21,7 @@ use crate::sys::errno::{ECONNRESET, EPROTO, ETIMEDOUT};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::syscalls::{self, Class};
-use crate::omcore::wire::{self, Kind, Reader, State, Writer};
+use crate::omcore::wire::{self, Kind, Reader, State, Usage, Writer};
 use crate::process::errand;
 use crate::process::group::Seat;
 use crate::process::image::{is_restart, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK};
@@ -321,11 +321,8 @@ impl Deputy {
                 Ok(None)
             }
             Kind::Used => {
-                let (utime, stime) = self.link.with(|l| {
-                    let mut r = Reader::new(l.body());
-                    Ok::<_, Error>((r.u64().map_err(bad)?, r.u64().map_err(bad)?))
-                })??;
-                self.account(utime, stime);
+                let usage = self.link.with(|l| Usage::take(&mut Reader::new(l.body())).map_err(bad))??;
+                self.account_usage(&usage);
                 self.run_timers();
                 self.tell_due()?;
                 Ok(None)
@@ -664,8 +661,13 @@ impl Deputy {
         }
     }
 
+    fn account_usage(&self, usage: &Usage) {
+        self.account(usage.utime, usage.stime);
+        memory::note_peak(usage.peak);
+    }
+
     fn account_state(&self, s: &State) {
-        self.account(s.utime, s.stime);
+        self.account_usage(&Usage { utime: s.utime, stime: s.stime, peak: s.peak });
     }
 }
 

@@ -7,7 +7,7 @@ use super::Guest;
 use crate::cluster::cluster;
 use crate::cluster::cradle::{Arrival, Place};
 use crate::link::bad;
-use crate::omcore::wire::{reply_flag, Fork, Kind, Reader, Writer};
+use crate::omcore::wire::{reply_flag, Fork, Kind, Reader, Usage, Writer};
 use crate::process::image::is_restart;
 use crate::sys::errno::ENETDOWN;
 use crate::sys::memory::{self, ForkCopy};
@@ -253,7 +253,7 @@ impl Guest {
 
     fn say_fork(&self, how: &Clone3, cookie: [u64; 2]) -> Result {
         self.give_back()?;
-        let (utime, stime) = self.cputime();
+        let Usage { utime, stime, .. } = self.usage();
         let mut body = [0u8; 80];
         let mut w = Writer::new(&mut body);
         Fork {

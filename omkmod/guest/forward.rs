@@ -320,7 +320,7 @@ impl Guest {
             }
         }
         let list = list.get(..kept).ok_or(EINVAL)?;
-        let mut body = KVec::from_elem(0u8, 8 * (8 + 2 + wire::NREGS + kept), GFP_KERNEL)?;
+        let mut body = KVec::from_elem(0u8, 8 * (8 + 3 + wire::NREGS + kept), GFP_KERNEL)?;
         let mut w = Writer::new(&mut body);
         Call {
             blocked: task::blocked(),
@@ -333,9 +333,7 @@ impl Guest {
             purpose,
         }
         .put(&mut w);
-        let (utime, stime) = self.cputime();
-        w.u64(utime);
-        w.u64(stime);
+        self.usage().put(&mut w);
         for v in regs {
             w.u64(*v);
         }

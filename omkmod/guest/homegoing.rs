@@ -4,7 +4,7 @@
 use super::Guest;
 use crate::sys::errno::EPROTO;
 use crate::link::FOREVER;
-use crate::omcore::wire::Kind;
+use crate::omcore::wire::{Kind, Usage};
 use crate::process::image::{self, is_restart, Thread, ERESTART_RESTARTBLOCK};
 use crate::sys::memory;
 use crate::sys::task::{AX, ORIG_AX};
@@ -17,9 +17,10 @@ impl Guest {
     /// At the user-mode boundary. True: home has it. False: home could not take it, the guest goes on.
     pub(super) fn go_home(&self) -> Result<bool> {
         let mut thread = Thread::capture(self.calls.load(Ordering::Relaxed), true)?;
-        let (utime, stime) = self.cputime();
+        let Usage { utime, stime, peak } = self.usage();
         thread.state.utime = utime;
         thread.state.stime = stime;
+        thread.state.peak = peak;
         thread.state.signals_seen = self.signals_seen.load(Ordering::Relaxed);
         self.fix_restart(&mut thread);
         let errand = self.errand.swap(false, Ordering::Relaxed);

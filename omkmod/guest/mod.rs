@@ -18,7 +18,7 @@ use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link, FOREVER};
 use crate::omcore::balance::evict;
 use crate::omcore::syscalls::{self, Class};
-use crate::omcore::wire::{self, Kind, Reader, Writer};
+use crate::omcore::wire::{self, Kind, Reader, Usage, Writer};
 use crate::process::journey::comm_text;
 use crate::sys::task::{self, Kick, Role, Task, TaskCell};
 use crate::sys::{memory, Bytes, Signal};
@@ -218,13 +218,13 @@ impl Guest {
         due.saturating_sub(used).min(1_000_000_000)
     }
 
-    /// CPU time so far, to be told to home, which says when it wants to hear again.
-    fn cputime(&self) -> (u64, u64) {
+    /// What it has used so far, to be told to home, which says when it wants to hear again.
+    fn usage(&self) -> Usage {
         let (u, s) = task::cputime();
         let (u, s) = (u.saturating_sub(self.cpu_before.0), s.saturating_sub(self.cpu_before.1));
         self.told.store(u + s, Ordering::Relaxed);
         self.due.store(u64::MAX, Ordering::Relaxed);
-        (u, s)
+        Usage { utime: u, stime: s, peak: memory::peak() }
     }
 
     /// Does it stand for its process, of which it is the first thread?
@@ -504,8 +504,9 @@ impl Guest {
             }
             self.give_back()?;
             if self.metered.swap(false, Ordering::Relaxed) {
-                let (utime, stime) = self.cputime();
-                self.say(Kind::Used, &[&utime.to_le_bytes(), &stime.to_le_bytes()])?;
+                let mut body = [0u8; 24];
+                self.usage().put(&mut Writer::new(&mut body));
+                self.say(Kind::Used, &[&body])?;
             }
             // A fault that would kill the guest here belongs home.
             if task::fault_pending() {

@@ -213,6 +213,8 @@ extern "C" {
 
     // mm.c
     pub(super) fn om_mm_used() -> u64;
+    pub(super) fn om_mm_peak() -> u64;
+    pub(super) fn om_mm_note_peak(pages: u64);
     pub(super) fn om_lock_whole(start: c_ulong, len: c_ulong) -> bool;
     pub(super) fn om_relock();
     pub(super) fn om_mm_attach(guest: bool) -> c_int;

@@ -91,6 +91,18 @@ pub(crate) fn used() -> u64 {
     unsafe { ffi::om_mm_used() }
 }
 
+/// The most memory that the current process had at once, in pages, as `getrusage` tells it.
+pub(crate) fn peak() -> u64 {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_mm_peak() }
+}
+
+/// It has had so much elsewhere.
+pub(crate) fn note_peak(pages: u64) {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_mm_note_peak(pages) };
+}
+
 /// The first mapping that travels and ends above `addr`.
 pub(crate) fn next_vma(addr: u64) -> Option<Vma> {
     let mut v = Vma::default();

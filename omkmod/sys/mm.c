@@ -1463,3 +1463,22 @@ u64 om_mm_used(void)
 
 	return get_mm_counter(mm, MM_ANONPAGES) + get_mm_counter(mm, MM_SWAPENTS);
 }
+
+/* The most memory that the process had at once, in pages. */
+u64 om_mm_peak(void)
+{
+	return current->mm ? get_mm_hiwater_rss(current->mm) : 0;
+}
+
+/*
+ * So much of it was used elsewhere: getrusage(), wait4() and VmHWM go by the mark. Whoever else moves it takes no lock
+ * either.
+ */
+void om_mm_note_peak(u64 pages)
+{
+	struct mm_struct *mm = current->mm;
+
+	pages = min_t(u64, pages, TASK_SIZE >> PAGE_SHIFT);
+	if (mm && pages > READ_ONCE(mm->hiwater_rss))
+		WRITE_ONCE(mm->hiwater_rss, pages);
+}

@@ -27,7 +27,7 @@ struct om_state {
 	u64 rseq, rseq_len, rseq_sig;
 	u64 pkru;
 	u64 utime, stime;
-	u64 calls, signals_seen;
+	u64 peak, calls, signals_seen;
 	u64 monotonic, raw, realtime;
 	u64 wait_until;
 	u64 filtered;

@@ -197,7 +197,8 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     95 umask Forwarded [];
     96 gettimeofday Clock [];
     97 getrlimit Forwarded [1 OutFixed(RLIMIT)];
-    98 getrusage Forwarded [1 OutFixed(RUSAGE)] CPU_TIME;
+    98 getrusage Forwarded [1 OutFixed(RUSAGE)]
+        "Home adds the CPU time that the guest used, and knows the most memory it had.";
     99 sysinfo Forwarded [0 OutFixed(SYSINFO)] "Home's memory and load.";
     100 times Forwarded [0 OutFixed(TMS)] CPU_TIME;
     101 ptrace Home [] "A tracer watches from home; a traced process stays there.";
