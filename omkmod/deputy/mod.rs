@@ -522,8 +522,7 @@ impl Deputy {
                 match frame.kind {
                     Kind::PageData => return store_pages(l, frame, addr),
                     Kind::WantHome => self.wished.store(true, Ordering::Relaxed),
-                    // Only a dying process asks while its guest computes: what the guest wanted is void.
-                    Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used | Kind::Declined => l.skip_bulk()?,
+                    kind if is_void(kind) => l.skip_bulk()?,
                     _ => return Err(EPROTO),
                 }
             }
@@ -688,6 +687,17 @@ fn call_under_way() -> i64 {
         _ => syscalls::refine(nr, args) == Class::Forwarded,
     };
     if forwarded { ax } else { 0 }
+}
+
+/// Only a dying process asks for memory while its guest computes, is born, or is on its way home: what the guest wanted is void.
+/// It answers all the same.
+fn is_void(kind: Kind) -> bool {
+    use Kind::*;
+    matches!(
+        kind,
+        Call | Fork | Unborn | VforkDone | Ready | Mask | FileReq | Paused | Used | Declined | Fault
+            | Coming | State | Pages | End | Rest
+    )
 }
 
 /// Pages of a frame go into the window. Is that at `wanted` one of them?

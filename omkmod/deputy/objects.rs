@@ -132,8 +132,7 @@ impl Deputy {
                     }
                     Kind::Synced => break,
                     Kind::WantHome => self.wished.store(true, Ordering::Relaxed),
-                    // Only a dying process asks while its guest computes: what the guest wanted is void.
-                    Kind::Call | Kind::Mask | Kind::FileReq | Kind::Paused | Kind::Used | Kind::Declined => self.link.with(|l| l.skip_bulk())??,
+                    kind if super::is_void(kind) => self.link.with(|l| l.skip_bulk())??,
                     _ => return Err(EPROTO),
                 }
             }
