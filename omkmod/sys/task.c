@@ -138,6 +138,11 @@ static void run_work(struct callback_head *head)
 	kfree(w);
 	undo_interruption();
 	fn(data, current->flags & PF_EXITING);
+	/*
+	 * What was queued for this task meanwhile runs next, by whoever runs this. Its mark must not stay: it would look like a signal to
+	 * what comes then, and end a core dump into a pipe.
+	 */
+	clear_notify_signal();
 	om_restart_check();
 	module_put(THIS_MODULE);
 }

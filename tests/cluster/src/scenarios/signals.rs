@@ -231,7 +231,8 @@ fn debugger(cluster: &Cluster) -> Result<()> {
         let trace = home.read("/tmp/strace.out").unwrap_or_default();
         Ok(trace.contains("SIGVTALRM") && trace.contains("pwrite64("))
     })?;
-    ensure!(home.where_is(pid)? == 0, "it is away while it is traced");
+    // What it shows first may be of the way home.
+    home.wait_until("it is home while it is traced", Duration::from_secs(20), || Ok(home.where_is(pid)? == 0))?;
     strace.signal(Signal::SIGINT)?;
     strace.wait()?;
     program.advance(1)?;
