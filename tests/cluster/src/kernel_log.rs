@@ -52,9 +52,11 @@ const COMPLAINTS: &[&[&str]] = &[
 const HARMLESS: &[&str] =
     &["kmemleak: Kernel memory leak detector initialized", "KernelAddressSanitizer initialized"];
 
-/// Where the kernel begins to tell why it kills a process for memory, and where it has told.
+/// The kernel kills a process for memory.
 const OUT_OF_MEMORY: &str = "invoked oom-killer";
-const KILLED: &str = "Out of memory: Killed process";
+/// Where it begins to tell why, and where it has told; and the same of memory that the dying one does not get any more.
+const SHORTAGES: [(&str, &str); 2] =
+    [(OUT_OF_MEMORY, "Out of memory: Killed process"), ("page allocation failure", "pages reserved")];
 
 /// Lines before and after the first complaint that an excerpt shows.
 const BEFORE: usize = 10;
@@ -94,11 +96,11 @@ impl KernelLog {
 
     /// The log without what the kernel tells when it kills a process for memory, where that is to be expected.
     pub fn without_out_of_memory(self) -> Self {
-        let mut telling = false;
+        let mut until = None;
         let kept = self.text.split_inclusive('\n').filter(|line| {
-            telling |= line.contains(OUT_OF_MEMORY);
-            let keep = !telling;
-            telling &= !line.contains(KILLED);
+            until = until.or_else(|| SHORTAGES.iter().find(|(begin, _)| line.contains(begin)).map(|(_, end)| end));
+            let keep = until.is_none();
+            until = until.filter(|end| !line.contains(**end));
             keep
         });
         KernelLog { text: kept.collect() }
@@ -195,6 +197,8 @@ mod tests {
         assert!(log.excerpt().is_some());
         let log = log.without_out_of_memory();
         assert_eq!(log.text, "before\nafter\n");
+        let text = "x: page allocation failure: y\nCall Trace:\n10618 pages reserved\nafter\n";
+        assert_eq!(KernelLog { text: text.into() }.without_out_of_memory().text, "after\n");
         let both = KernelLog { text: format!("{text}Call Trace:\n") };
         assert!(both.without_out_of_memory().excerpt().is_some());
     }
