@@ -88,8 +88,10 @@ void om_vdso_shift(void)
 	struct places p;
 	s32 distance;
 
-	if (!image || !find_places(image, &p) || p.end - p.begin < sizeof(code))
+	if (!image || !find_places(image, &p) || p.end - p.begin < sizeof(code)) {
+		pr_warn_once("openmosix: time() of guests shows this node's time of day, not home's: its code is not as known\n");
 		return;
+	}
 	distance = p.clock_gettime - (p.begin + 16);
 	memcpy(code + 12, &distance, sizeof(distance));
 	code[sizeof(code) - 1] = p.end - (p.begin + sizeof(code));

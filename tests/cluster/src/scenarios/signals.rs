@@ -187,6 +187,7 @@ fn core_pipe(cluster: &Cluster) -> Result<()> {
         gdb -batch -ex 'print *(int *)&marker' -ex backtrace /programs/timers-dynamic core 2>&1";
     let found = home.sh(script);
     home.write("/proc/sys/kernel/core_pattern", before.trim_end())?;
+    home.write("/proc/sys/kernel/core_pipe_limit", "0")?;
     let found = found?;
     for word in ["134\n", "\n6\n", "/programs/timers-dynamic -p progress forever", "/tmp/piped\n", "= 271828", "main ("] {
         ensure!(found.contains(word), "no `{word}` in:\n{found}");
@@ -233,6 +234,10 @@ fn debugger(cluster: &Cluster) -> Result<()> {
     })?;
     // What it shows first may be of the way home.
     home.wait_until("it is home while it is traced", Duration::from_secs(20), || Ok(home.where_is(pid)? == 0))?;
+    let calls = || Ok::<_, anyhow::Error>(home.read("/tmp/strace.out")?.matches("pwrite64(").count());
+    let before = calls()?;
+    home.wait_until("the trace goes on", Duration::from_secs(60), || Ok(calls()? > before + 1))?;
+    ensure!(home.where_is(pid)? == 0, "it is away while it is traced");
     strace.signal(Signal::SIGINT)?;
     strace.wait()?;
     program.advance(1)?;
