@@ -14,7 +14,9 @@ use crate::process::request::{Refusal, Target};
 use crate::process::{cantmove, journey};
 use crate::proc_hpc::tree::{self, File, Guard, Kind};
 use crate::proc_hpc::value::{self, Destination};
+use crate::omcore::wire;
 use crate::sys::group::sharers;
+use crate::sys::memory;
 use crate::sys::procfs::{Dir, Text};
 use crate::sys::task::{self, Role, Task};
 use core::fmt::Write;
@@ -141,6 +143,7 @@ fn show_load(n: &Node, name: &str, out: &mut Text<'_>) -> Result {
 fn show_info(c: &Cluster, name: &str, out: &mut Text<'_>) -> Result {
     match name {
         "away" => done(writeln!(out, "{}", c.all_away()?.len())),
+        "filecache" => done(writeln!(out, "{}", memory::kept_pages() * wire::PAGE as u64)),
         "balance" => done(c.balance.show_counts(out)),
         "reason" => done(c.balance.show_reasons(out)),
         _ => show_load(&load::own(), name, out),

@@ -8,7 +8,7 @@
 /// First four bytes of every frame: "OMX1".
 pub const MAGIC: u32 = 0x3158_4d4f;
 /// Version of the protocol; both ends must agree.
-pub const VERSION: u16 = 9;
+pub const VERSION: u16 = 10;
 /// Bytes of a frame header.
 pub const HEADER_LEN: usize = 32;
 /// Bytes of a page, the unit in which memory travels.
@@ -24,7 +24,7 @@ pub const MAX_VMAS: u64 = 65530;
 /// Mappings in one [`Kind::Vmas`] frame.
 pub const VMAS_PER_FRAME: usize = 512;
 /// Bytes of one encoded mapping.
-pub const VMA_LEN: usize = 56;
+pub const VMA_LEN: usize = 64;
 /// Most threads of one process.
 pub const MAX_THREADS: u32 = 4096;
 /// Most signals that travel with a process.
@@ -72,6 +72,9 @@ macro_rules! kinds {
 pub const CHANGES: usize = 2 << 20;
 /// Most changed bytes of one call, with their addresses: a window holds no more.
 pub const MAX_CHANGES: usize = 384 << 20;
+
+/// Pages of the largest file there can be: offsets are signed.
+pub const MAX_FILE_PAGES: u64 = (i64::MAX as u64) / PAGE as u64 + 1;
 
 /// Bytes of the address list of a full batch, count first.
 const BATCH_BODY: usize = 16 + MAX_BATCH * 8;
@@ -137,7 +140,7 @@ kinds! {
     /// The guest needs pages of a mapped file.
     FileReq = 60, 64, 0;
     /// Here they are.
-    FileData = 61, BATCH_BODY, BATCH_BULK;
+    FileData = 61, 16 + BATCH_BODY, BATCH_BULK;
     /// The guest's blocked signals changed (after a handler returned).
     Mask = 62, 64, 0;
     /// The guest wants a child or a thread: home makes its half, and answers with a reply.
@@ -432,6 +435,8 @@ record! {
         offset,
         /// Shared memory: home's number of it, and its size in bytes; else 0.
         object, size,
+        /// With FILE: home's name for the file as it is now, as in [`FilePages`]; 0: it has none.
+        file,
     }
 }
 
@@ -603,6 +608,17 @@ record! {
 /// Tag of a [`Kind::FileData`] that ends early for now: what is missing may be there when it is asked for again.
 pub const LATER: u64 = 1;
 
+record! {
+    /// Fixed part of [`Kind::FileData`]; addresses as of [`put_addresses`] follow.
+    FilePages {
+        /// Home's name for the content of the file that the pages are from: another content has another name. The host may keep
+        /// pages under it, for every guest from this home. 0: they are not to be kept.
+        file,
+        /// The number of the first page in that file; the others follow it.
+        index,
+    }
+}
+
 /// A list of page addresses, the body of every frame that carries pages.
 pub fn put_addresses(w: &mut Writer<'_>, tag: u64, addresses: &[u64]) {
     w.u64(tag);
@@ -615,7 +631,21 @@ pub fn put_addresses(w: &mut Writer<'_>, tag: u64, addresses: &[u64]) {
 /// Takes a list written by [`put_addresses`] into `out`; gives the tag and the number of addresses.
 /// Every address must be page-aligned and in the lower half.
 pub fn take_addresses(body: &[u8], out: &mut [u64]) -> Result<(u64, usize), WireError> {
+    addresses(Reader::new(body), out)
+}
+
+/// Takes the body of a [`Kind::FileData`]: where the pages are from, and what [`take_addresses`] gives.
+pub fn take_file_pages(body: &[u8], out: &mut [u64]) -> Result<(FilePages, u64, usize), WireError> {
     let mut r = Reader::new(body);
+    let from = FilePages::take(&mut r)?;
+    let (tag, n) = addresses(r, out)?;
+    if from.index.checked_add(n as u64).map_or(true, |end| end > MAX_FILE_PAGES) {
+        return Err(WireError::BadValue);
+    }
+    Ok((from, tag, n))
+}
+
+fn addresses(mut r: Reader<'_>, out: &mut [u64]) -> Result<(u64, usize), WireError> {
     let tag = r.u64()?;
     let n = usize::try_from(r.u64()?).map_err(|_| WireError::BadValue)?;
     let slots = out.get_mut(..n).ok_or(WireError::TooLong)?;
@@ -651,6 +681,7 @@ pub fn take_vma(r: &mut Reader<'_>, after: u64) -> Result<Vma, WireError> {
         || (v.flags & vma_flag::SHARED != 0) != (v.object != 0)
         || v.flags & (vma_flag::SHARED | vma_flag::FILE) == vma_flag::SHARED | vma_flag::FILE
         || v.size > TASK_SIZE
+        || (v.flags & vma_flag::FILE == 0 && v.file != 0)
     {
         return Err(WireError::BadValue);
     }
@@ -849,7 +880,7 @@ mod tests {
 
     #[test]
     fn vma_checks() {
-        let good = Vma { start: 0x1000, end: 0x3000, prot: 3, flags: 0, offset: 0, object: 0, size: 0 };
+        let good = Vma { start: 0x1000, end: 0x3000, prot: 3, flags: 0, offset: 0, object: 0, size: 0, file: 0 };
         let check = |v: Vma| {
             let mut buf = [0u8; VMA_LEN];
             let mut w = Writer::new(&mut buf);
@@ -865,6 +896,7 @@ mod tests {
             Vma { start: 0, ..good },
             Vma { prot: 8, ..good },
             Vma { flags: 16, ..good },
+            Vma { file: 5, ..good },
         ] {
             assert_eq!(check(bad), Err(WireError::BadValue));
         }

@@ -2,7 +2,9 @@
 
 //! Properties of the wire format; `omcore/fuzz` looks for what these miss.
 
-use omcore::wire::{diff, put_addresses, take_addresses, Header, Kind, Writer, HEADER_LEN, PAGE, TASK_SIZE};
+use omcore::wire::{
+    diff, put_addresses, take_addresses, take_file_pages, FilePages, Header, Kind, Writer, HEADER_LEN, MAX_FILE_PAGES, PAGE, TASK_SIZE,
+};
 use proptest::prelude::*;
 
 proptest! {
@@ -29,6 +31,7 @@ proptest! {
     fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), HEADER_LEN..200)) {
         let _ = Header::decode(bytes.first_chunk().unwrap());
         let _ = take_addresses(&bytes, &mut [0; 16]);
+        let _ = take_file_pages(&bytes, &mut [0; 16]);
     }
 
     #[test]
@@ -42,6 +45,28 @@ proptest! {
         prop_assert_eq!(take_addresses(&bytes[..used], &mut read), Ok((tag, addresses.len())));
         prop_assert_eq!(&read[..addresses.len()], &addresses[..]);
         prop_assert!(addresses.is_empty() || take_addresses(&bytes[..used], &mut read[..addresses.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn pages_of_a_file_read_back_unless_they_are_behind_any_file(
+        file in any::<u64>(), index in prop_oneof![0..MAX_FILE_PAGES, any::<u64>(), MAX_FILE_PAGES - 20..MAX_FILE_PAGES + 20],
+        tag in 0u64..2, n in 0usize..16,
+    ) {
+        let addresses: Vec<u64> = (0..n as u64).map(|page| page * PAGE as u64).collect();
+        let mut bytes = [0; 32 + 16 * 8];
+        let mut writer = Writer::new(&mut bytes);
+        let from = FilePages { file, index };
+        from.put(&mut writer);
+        put_addresses(&mut writer, tag, &addresses);
+        let used = writer.len().unwrap();
+        let mut read = [0; 16];
+        let got = take_file_pages(&bytes[..used], &mut read);
+        if index.checked_add(n as u64).is_some_and(|end| end <= MAX_FILE_PAGES) {
+            prop_assert_eq!(got, Ok((from, tag, n)));
+            prop_assert_eq!(&read[..n], &addresses[..]);
+        } else {
+            prop_assert!(got.is_err());
+        }
     }
 
     #[test]

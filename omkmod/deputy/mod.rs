@@ -21,7 +21,7 @@ use crate::sys::errno::{ECONNRESET, EPROTO, ETIMEDOUT};
 use crate::cluster::cluster;
 use crate::link::{bad, Frame, Link};
 use crate::omcore::syscalls::{self, Class};
-use crate::omcore::wire::{self, Kind, Reader, State, Usage, Writer};
+use crate::omcore::wire::{self, FilePages, Kind, Reader, State, Usage, Writer};
 use crate::process::errand;
 use crate::process::group::Seat;
 use crate::process::image::{is_restart, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK};
@@ -542,7 +542,7 @@ impl Deputy {
         }
         // The guest never touched it: a page of a file has what the file has, anything else cannot be had.
         let read = KBox::new([0u8; wire::PAGE], GFP_KERNEL).map_err(Error::from).and_then(|mut page| {
-            memory::file_page(addr, &mut page)?;
+            memory::file_pages(addr, &mut *page)?;
             memory::store(addr, &page)
         });
         read.or_else(|_| memory::store_failed(addr))
@@ -558,24 +558,18 @@ impl Deputy {
         let n = (n.min(wire::MAX_BATCH as u64)) as usize;
         let mut data = Bytes::from_elem(0u8, n * wire::PAGE, GFP_KERNEL)?;
         let mut list = [0u64; wire::MAX_BATCH];
-        let (mut have, mut tag) = (0, 0);
-        for slot in data.chunks_exact_mut(wire::PAGE) {
-            let at = addr + (have * wire::PAGE) as u64;
-            let page: &mut [u8; wire::PAGE] = slot.try_into().map_err(|_| EINVAL)?;
-            if let Err(e) = memory::file_page(at, page) {
-                // A signal to this half says nothing about the file.
-                if e == EINTR || is_restart(e.to_errno().into()) {
-                    tag = wire::LATER;
-                }
-                break;
-            }
-            if let Some(a) = list.get_mut(have) {
-                *a = at;
-            }
-            have += 1;
+        let (have, from, tag) = match memory::file_pages(addr, &mut data) {
+            Ok((have, from)) => (have, from, 0),
+            // A signal to this half says nothing about the file.
+            Err(e) if e == EINTR || is_restart(e.to_errno().into()) => (0, FilePages::default(), wire::LATER),
+            Err(_) => (0, FilePages::default(), 0),
+        };
+        for (slot, page) in list.iter_mut().zip(0..have as u64) {
+            *slot = addr + page * wire::PAGE as u64;
         }
-        let mut body = [0u8; 16 + wire::MAX_BATCH * 8];
+        let mut body = [0u8; 32 + wire::MAX_BATCH * 8];
         let mut w = Writer::new(&mut body);
+        from.put(&mut w);
         wire::put_addresses(&mut w, tag, list.get(..have).ok_or(EINVAL)?);
         let len = w.len().map_err(bad)?;
         self.link.with(|l| {

@@ -5,7 +5,7 @@
 use super::Deputy;
 use crate::link::{bad, Frame};
 use crate::omcore::wire::{self, Kind, Vma, Writer};
-use crate::process::image::ERESTARTNOINTR;
+use crate::process::image::{self, ERESTARTNOINTR};
 use crate::sys::errno::EPROTO;
 use crate::sys::shared::{self, Claims, Part};
 use crate::sys::{memory, task};
@@ -80,10 +80,11 @@ impl Deputy {
         Ok(Ok(()))
     }
 
-    /// After a call that has mapped memory at `at`: the guest must know if it is shared.
+    /// After a call that has mapped memory at `at`: the guest must know if it is shared, and may keep pages of a file.
     pub(super) fn after_call(&self, nr: u32, at: u64) -> Result {
         if matches!(nr, NR_MMAP | NR_SHMAT) {
-            if let Some(v) = memory::next_vma(at).filter(|v| v.start <= at && v.object != 0) {
+            let found = memory::next_vma(at).filter(|v| v.start <= at).map(image::with_name);
+            if let Some(v) = found.filter(|v| v.object != 0 || v.file != 0) {
                 self.tell(&Vma { start: at, offset: v.offset + (at - v.start), ..v })?;
             }
         }

@@ -229,6 +229,7 @@ fn begin(link: Link, profile: &Profile, thread: &Thread, list: &[Vma]) -> Result
     guest.install()?;
     for v in list.iter().filter(|v| v.flags & (vma_flag::FILE | vma_flag::SHARED) != 0) {
         memory::hook_range(v.start, v.end)?;
+        memory::name_range(guest.home, v);
     }
     for _ in 0..profile.threads {
         make_thread(&guest, &company, profile)?;

@@ -730,7 +730,7 @@ impl Guest {
         loop {
             let frame = self.link.with(|l| l.recv_within(FOREVER))??;
             if frame.kind == Kind::FileData {
-                return self.link.with(|l| store_pages(l, frame, addr))?;
+                return self.link.with(|l| store_pages(l, frame, addr, self.home))?;
             }
             self.heard(frame)?;
         }
@@ -746,17 +746,20 @@ enum Answer {
 }
 
 /// Pages of a frame wait until they are touched. What about that at `wanted`?
-fn store_pages(l: &mut Link, frame: Frame, wanted: u64) -> Result<Answer> {
+fn store_pages(l: &mut Link, frame: Frame, wanted: u64, home: u16) -> Result<Answer> {
     let mut list = [0u64; wire::MAX_BATCH];
-    let (tag, n) = wire::take_addresses(l.body(), &mut list).map_err(bad)?;
+    let (from, tag, n) = wire::take_file_pages(l.body(), &mut list).map_err(bad)?;
     if frame.bulk != n * wire::PAGE {
         return Err(EPROTO);
     }
     let list = list.get(..n).ok_or(EPROTO)?;
     let mut page = KBox::new([0u8; wire::PAGE], GFP_KERNEL)?;
-    for addr in list {
+    for (addr, index) in list.iter().zip(from.index..) {
         l.take_bulk(&mut *page)?;
-        memory::store(*addr, &page)?;
+        match from.file {
+            0 => memory::store(*addr, &page)?,
+            name => memory::store_named(*addr, &page, home, name, index)?,
+        }
     }
     Ok(if list.contains(&wanted) {
         Answer::Here

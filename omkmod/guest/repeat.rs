@@ -64,9 +64,12 @@ pub(super) fn memory(nr: u32, args: [u64; 6], ax: i64, frame: &task::Frame, home
             memory::forget(to, to.saturating_add(pages(len)), true);
             let at = task::syscall(MMAP, [to, len, third, MAP_FLAGS | grows, u64::MAX, 0]);
             if at == ax && flags & MAP_ANONYMOUS == 0 {
-                memory::mark_file(to, pages(len))
-                    .and_then(|()| memory::hook_range(to, to.saturating_add(pages(len))))
-                    .map_or(-12, |()| ax)
+                let end = to.saturating_add(pages(len));
+                let hooked = memory::mark_file(to, pages(len)).and_then(|()| memory::hook_range(to, end));
+                if let Some(v) = object.filter(|v| v.start == to) {
+                    memory::name_range(home, &Vma { end, ..v });
+                }
+                hooked.map_or(-12, |()| ax)
             } else if at == ax && flags & MAP_TYPE == MAP_DROPPABLE {
                 // Nothing is dropped here, but children must find it empty: libc keeps the state of its random numbers there.
                 match task::syscall(MADVISE, [to, pages(len), MADV_WIPEONFORK, 0, 0, 0]) {

@@ -162,6 +162,14 @@ impl Thread {
     }
 }
 
+/// With the name under which the host may keep pages of its file.
+pub(crate) fn with_name(v: Vma) -> Vma {
+    if v.flags & wire::vma_flag::FILE == 0 {
+        return v;
+    }
+    Vma { file: memory::name_at(v.start), ..v }
+}
+
 /// Sends the list of mappings.
 pub(crate) fn send_vmas(link: &mut Link) -> Result {
     let mut at = 0;
@@ -172,6 +180,7 @@ pub(crate) fn send_vmas(link: &mut Link) -> Result {
         let mut w = Writer::new(body.get_mut(16..).ok_or(EINVAL)?);
         while n < wire::VMAS_PER_FRAME as u64 {
             let Some(v) = memory::next_vma(at) else { break };
+            let v = with_name(v);
             v.put(&mut w);
             at = v.end;
             n += 1;

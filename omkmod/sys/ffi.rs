@@ -254,7 +254,10 @@ extern "C" {
     pub(super) fn om_write_forced(addr: c_ulong, buf: *const u8, len: c_int) -> c_int;
     pub(super) fn om_copy_from_user(to: *mut u8, from: c_ulong, len: c_ulong) -> c_int;
     pub(super) fn om_copy_to_user(to: c_ulong, from: *const u8, len: c_ulong) -> c_int;
-    pub(super) fn om_file_page(addr: c_ulong, out: *mut u8) -> c_int;
+    pub(super) fn om_file_pages(addr: c_ulong, n: c_uint, out: *mut u8, name: *mut u64, index: *mut u64) -> c_int;
+    pub(super) fn om_name_at(addr: c_ulong) -> u64;
+    pub(super) fn om_name_range(start: c_ulong, end: c_ulong, home: c_int, name: u64, offset: u64);
+    pub(super) fn om_store_named(addr: c_ulong, data: *const u8, home: c_int, name: u64, index: u64) -> c_int;
 
     pub(super) fn om_hook_prepare() -> c_int;
 
@@ -283,6 +286,11 @@ extern "C" {
     ) -> c_int;
     pub(super) fn om_twin_changed(home: c_int, id: u64, index: *mut u64, out: *mut u8, all: bool) -> c_int;
     pub(super) fn om_twins_sweep();
+
+    // filecache.c
+    pub(super) fn om_cache_init() -> c_int;
+    pub(super) fn om_cache_exit();
+    pub(super) fn om_cache_pages() -> u64;
 
     // group.c
     pub(super) fn om_group(task: *mut Opaque, out: *mut *mut *mut Opaque) -> c_int;

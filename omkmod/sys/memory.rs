@@ -3,9 +3,9 @@
 //!
 //! Everything here concerns the current task's address space and is called in process context.
 
-use super::super::omcore::wire::{self, MmInfo, Vma};
+use super::super::omcore::wire::{self, FilePages, MmInfo, Vma};
 use super::{count, ffi};
-use core::ffi::{c_int, c_ulong, c_void};
+use core::ffi::{c_int, c_uint, c_ulong, c_void};
 use core::ptr::NonNull;
 use kernel::error::{to_result, Result};
 use kernel::prelude::*;
@@ -335,8 +335,35 @@ pub(crate) fn write_user(to: u64, from: &[u8]) -> Result {
     to_result(unsafe { ffi::om_copy_to_user(to as c_ulong, from.as_ptr(), from.len() as c_ulong) })
 }
 
-/// The page of the mapped file at `addr`, from the file.
-pub(crate) fn file_page(addr: u64, out: &mut [u8; wire::PAGE]) -> Result {
-    // SAFETY: `out` has a page of bytes.
-    to_result(unsafe { ffi::om_file_page(addr as c_ulong, out.as_mut_ptr()) })
+/// Pages of the mapped file from `addr` on, from the file: how many, which fit into `out`, and under which name others may keep them.
+pub(crate) fn file_pages(addr: u64, out: &mut [u8]) -> Result<(usize, FilePages)> {
+    let mut from = FilePages::default();
+    let n = (out.len() / wire::PAGE) as c_uint;
+    // SAFETY: `out` has `n` pages of bytes.
+    let got = unsafe { ffi::om_file_pages(addr as c_ulong, n, out.as_mut_ptr(), &mut from.file, &mut from.index) };
+    Ok((count(got)?, from))
+}
+
+/// Home: the name of the file that is mapped at `addr`; 0: it has none.
+pub(crate) fn name_at(addr: u64) -> u64 {
+    // SAFETY: no preconditions; takes the mmap lock.
+    unsafe { ffi::om_name_at(addr as c_ulong) }
+}
+
+/// Guest: the mapping `v` shows a file of that home.
+pub(crate) fn name_range(home: u16, v: &Vma) {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_name_range(v.start as c_ulong, v.end as c_ulong, c_int::from(home), v.file, v.offset) };
+}
+
+/// Guest: the content of a page that was asked for, and its name among the files of that home.
+pub(crate) fn store_named(addr: u64, page: &[u8; wire::PAGE], home: u16, name: u64, index: u64) -> Result {
+    // SAFETY: `page` has a page of bytes.
+    to_result(unsafe { ffi::om_store_named(addr as c_ulong, page.as_ptr(), c_int::from(home), name, index) })
+}
+
+/// Pages of other nodes' files that are kept here.
+pub(crate) fn kept_pages() -> u64 {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_cache_pages() }
 }

@@ -16,6 +16,7 @@
 #include <linux/file.h>
 #include <linux/hashtable.h>
 #include <linux/highmem.h>
+#include <linux/maple_tree.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -32,6 +33,7 @@
 #include <asm/unistd.h>
 
 #include "shim.h"
+#include "filecache.h"
 #include "mm.h"
 #include "shared.h"
 
@@ -61,6 +63,11 @@ struct om_mm {
 	unsigned long args_start, args_len;	/* home's copy of arguments and environment, for ps */
 	char *args;
 	struct xarray clean;		/* guest: sums of pages as the file at home has them */
+	struct mutex names_lock;	/* guest: of the two trees that follow, by page number */
+	struct maple_tree names;	/* which file of `home` is mapped there, where its pages may be kept */
+	struct maple_tree shifts;	/* what to add for the number of the page in the file */
+	bool nameless;			/* the trees are not right: there was no memory */
+	int home;
 	unsigned int nfiles, capfiles;
 	struct om_file *files;		/* what the file VMAs' own vm_ops were */
 };
@@ -214,6 +221,8 @@ static void mm_free(struct om_mm *m)
 	xa_destroy(&m->store);
 	xa_destroy(&m->before);
 	xa_destroy(&m->clean);
+	mtree_destroy(&m->names);
+	mtree_destroy(&m->shifts);
 	kfree_rcu(m, rcu);
 }
 
@@ -260,6 +269,9 @@ static struct om_mm *mm_new(bool guest)
 	xa_init(&m->store);
 	xa_init(&m->before);
 	xa_init(&m->clean);
+	mutex_init(&m->names_lock);
+	mt_init(&m->names);
+	mt_init(&m->shifts);
 	m->guest = guest;
 	m->mn.ops = &om_mn_ops;
 	return m;
@@ -314,6 +326,98 @@ void om_mm_detach(void)
 	}
 }
 
+/* ---- guest: which files are mapped where ---- */
+
+/* Kept modulo this, for entries of a tree have no more bits. */
+#define SHIFT_MASK (LONG_MAX >> 1)
+
+/* The caller holds names_lock. name 0: nothing that may be kept. */
+static void name_pages(struct om_mm *m, unsigned long first, unsigned long last, u64 name, unsigned long shift)
+{
+	void *known = name ? xa_mk_value(name) : NULL, *by = name ? xa_mk_value(shift & SHIFT_MASK) : NULL;
+
+	if (m->nameless || (!name && mtree_empty(&m->names)))
+		return;
+	if (mtree_store_range(&m->names, first, last, known, GFP_KERNEL) ||
+	    mtree_store_range(&m->shifts, first, last, by, GFP_KERNEL))
+		m->nameless = true;
+}
+
+/* From now on the mapping at [start, end) shows this file of that home, from `offset` on. name 0: nobody knows. */
+void om_name_range(unsigned long start, unsigned long end, int home, u64 name, u64 offset)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+	unsigned long first = start >> PAGE_SHIFT;
+
+	if (!m || start >= end)
+		return;
+	mutex_lock(&m->names_lock);
+	m->home = home;
+	/* A peer's word: it must fit into an entry. */
+	name &= LONG_MAX;
+	name_pages(m, first, (end - 1) >> PAGE_SHIFT, name, (offset >> PAGE_SHIFT) - first);
+	mutex_unlock(&m->names_lock);
+}
+
+/* What is this page of a file called? False: it has no name. */
+static bool name_of(struct om_mm *m, unsigned long addr, u64 *name, u64 *index)
+{
+	unsigned long page = addr >> PAGE_SHIFT;
+	void *known = NULL, *by = NULL;
+
+	if (!m->guest || mtree_empty(&m->names))
+		return false;
+	mutex_lock(&m->names_lock);
+	if (!m->nameless) {
+		known = mtree_load(&m->names, page);
+		by = mtree_load(&m->shifts, page);
+	}
+	mutex_unlock(&m->names_lock);
+	if (!known || !by)
+		return false;
+	*name = xa_to_value(known);
+	*index = (page + xa_to_value(by)) & SHIFT_MASK;
+	return true;
+}
+
+/* For a fork. Without memory the child's pages have no names. */
+static void names_copy(struct om_mm *to, struct om_mm *from)
+{
+	unsigned long at = 0, first, last;
+	void *known, *by;
+
+	mutex_lock(&from->names_lock);
+	to->home = from->home;
+	to->nameless = from->nameless;
+	while (!to->nameless) {
+		MA_STATE(mas, &from->names, at, at);
+
+		rcu_read_lock();
+		known = mas_find(&mas, ULONG_MAX);
+		first = mas.index;
+		last = mas.last;
+		rcu_read_unlock();
+		if (!known)
+			break;
+		/* Two neighbours that show the same file differ in this. */
+		by = mtree_load(&from->shifts, first);
+		if (by)
+			name_pages(to, first, last, xa_to_value(known), xa_to_value(by));
+		if (last == ULONG_MAX)
+			break;
+		at = last + 1;
+	}
+	mutex_unlock(&from->names_lock);
+}
+
+/* What another guest has brought from there. With a reference. */
+static struct page *kept_page(struct om_mm *m, unsigned long addr)
+{
+	u64 name, index;
+
+	return name_of(m, addr, &name, &index) ? om_cache_get(m->home, name, index) : NULL;
+}
+
 /* ---- a fork ---- */
 
 /* In the parent, before: what a copy of its address space will need. */
@@ -347,6 +451,7 @@ struct om_mm *om_mm_fork_prepare(void)
 	xa_for_each(&m->clean, index, entry)
 		if (xa_is_err(xa_store(&copy->clean, index, entry, GFP_KERNEL)))
 			goto fail;
+	names_copy(copy, m);
 	if (m->args) {
 		copy->args = kvmalloc(m->args_len, GFP_KERNEL_ACCOUNT);
 		if (copy->args) {
@@ -471,6 +576,8 @@ void om_forget_range(unsigned long start, unsigned long end, bool contents)
 	xa_for_each_range(&m->clean, index, entry, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT)
 		xa_erase(&m->clean, index);
 	if (contents)
+		om_name_range(start, end, m->home, 0, 0);
+	if (contents)
 		xa_for_each_range(&m->store, index, entry, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT)
 			store_erase(m, index << PAGE_SHIFT);
 }
@@ -501,6 +608,27 @@ int om_store(unsigned long addr, const u8 *data, bool failed)
 	return ret;
 }
 
+/* The same for a page of a file of that home: others may have use for it. */
+int om_store_named(unsigned long addr, const u8 *data, int home, u64 name, u64 index)
+{
+	struct om_mm *m = om_mm_find(current->mm);
+	struct page *page;
+	int ret;
+
+	if (!m)
+		return -ENOENT;
+	page = alloc_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	memcpy_to_page(page, 0, data, PAGE_SIZE);
+	set_page_private(page, (unsigned long)om_page_sum(data));
+	om_cache_put(home, name, index, page);
+	ret = store_put(m, addr, page);
+	if (ret)
+		put_page(page);
+	return ret;
+}
+
 void om_set_blank(unsigned long start, unsigned long end)
 {
 	struct om_mm *m = om_mm_find(current->mm);
@@ -525,9 +653,18 @@ static unsigned long fetch_room(struct om_mm *m, struct vm_area_struct *vma, uns
 {
 	unsigned long n, most = min_t(unsigned long, OM_BATCH, (vma->vm_end - addr) >> PAGE_SHIFT);
 
-	for (n = 1; n < most; n++)
-		if (xa_load(&m->store, (addr >> PAGE_SHIFT) + n))
+	for (n = 1; n < most; n++) {
+		unsigned long next = addr + (n << PAGE_SHIFT);
+		struct page *page;
+
+		if (xa_load(&m->store, next >> PAGE_SHIFT))
 			break;
+		page = kept_page(m, next);
+		if (page) {
+			put_page(page);
+			break;
+		}
+	}
 	return n;
 }
 
@@ -554,6 +691,20 @@ static vm_fault_t install_anon(struct om_mm *m, struct vm_fault *vmf, struct pag
 	return VM_FAULT_LOCKED;
 }
 
+/* Of a page that has come; those that are kept for others have it with them. */
+static void *sum_of(struct page *page)
+{
+	void *sum = (void *)page_private(page);
+	u8 *data;
+
+	if (!sum) {
+		data = kmap_local_page(page);
+		sum = om_page_sum(data);
+		kunmap_local(data);
+	}
+	return sum;
+}
+
 /* What is known of the page becomes the answer to the fault. Takes over the reference. */
 static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long addr, void *entry)
 {
@@ -566,14 +717,11 @@ static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long ad
 	}
 	if (m->guest && !vmf->cow_page) {
 		r = install_anon(m, vmf, entry);
-		put_page(entry);
 		if (r == VM_FAULT_LOCKED) {
-			u8 *data = kmap_local_page(vmf->page);
-
 			store_erase(m, addr);
-			xa_store(&m->clean, addr >> PAGE_SHIFT, om_page_sum(data), GFP_KERNEL);
-			kunmap_local(data);
+			xa_store(&m->clean, addr >> PAGE_SHIFT, sum_of(entry), GFP_KERNEL);
 		}
+		put_page(entry);
 		return r;
 	}
 	vmf->page = entry;
@@ -618,6 +766,8 @@ vm_fault_t om_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 
 	entry = store_get(m, addr);
+	if (!entry)
+		entry = kept_page(m, addr);
 	if (m->receiving && !entry)
 		return VM_FAULT_SIGBUS;
 	if (!entry && addr >= m->blank_start && addr < m->blank_end) {
@@ -1243,7 +1393,7 @@ bool om_vma_next(unsigned long addr, struct om_vma *out)
 			     (vma->vm_flags & VM_DONTCOPY ? 4 : 0) | (vma->vm_flags & VM_WIPEONFORK ? 8 : 0) |
 			     (vma->vm_flags & VM_LOCKED ? 256 : 0) | (vma->vm_flags & VM_LOCKONFAULT ? 512 : 0);
 		out->offset = vma->vm_file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
-		out->object = out->size = 0;
+		out->object = out->size = out->file = 0;
 		if (om_share_away(vma, &out->object, &out->size))
 			out->flags = (out->flags & ~1) | 16;
 		found = true;
@@ -1375,33 +1525,67 @@ int om_copy_to_user(unsigned long to, const void *from, unsigned long len)
 	return copy_to_user((void __user *)to, from, len) ? -EFAULT : 0;
 }
 
-/* A page of the file mapped at addr, as the file has it now; zeros behind its end inside the page. */
-int om_file_page(unsigned long addr, u8 *out)
+/*
+ * Pages of the file mapped at addr, as the file has them now, up to `n` as far as the mapping goes; zeros behind the file's
+ * end inside a page. How many, or an error. *name and *index: as others may keep them, see om_file_name().
+ */
+int om_file_pages(unsigned long addr, unsigned int n, u8 *out, u64 *name, u64 *index)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	struct file *file = NULL;
 	bool window = false;
-	loff_t pos = 0;
+	unsigned int i;
 	int ret = 0;
 
+	*name = *index = 0;
 	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start <= addr && vma->vm_file) {
 		file = get_file(vma->vm_file);
 		window = om_wrapped_ops(vma);
-		pos = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) + (addr - vma->vm_start);
+		*index = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+		n = min_t(unsigned long, n, (vma->vm_end - addr) >> PAGE_SHIFT);
 	}
 	mmap_read_unlock(mm);
 	if (!file)
 		return -EFAULT;
-	/* A private mapping shows what has been written through a shared one. */
 	if (!window)
-		ret = om_share_settle(file);
-	if (!ret)
-		ret = om_share_read(file, file->f_mapping, pos >> PAGE_SHIFT, out);
+		*name = om_file_name(file);
+	for (i = 0; i < n && !ret; i++) {
+		/* A private mapping shows what has been written through a shared one. */
+		if (!window)
+			ret = om_share_settle(file);
+		if (!ret)
+			ret = om_share_read(file, file->f_mapping, *index + i, out + i * PAGE_SIZE);
+		if (ret)
+			break;
+	}
+	/* Has it changed meanwhile? */
+	if (*name && om_file_name(file) != *name)
+		*name = 0;
 	fput(file);
-	return ret;
+	return i ? i : ret;
+}
+
+/* Home: the name of the file that is mapped privately at addr; 0: there is none. */
+u64 om_name_at(unsigned long addr)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	struct file *file = NULL;
+	u64 name;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start <= addr && vma->vm_file && !om_wrapped_ops(vma))
+		file = get_file(vma->vm_file);
+	mmap_read_unlock(mm);
+	if (!file)
+		return 0;
+	name = om_file_name(file);
+	fput(file);
+	return name;
 }
 
 /*

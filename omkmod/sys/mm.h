@@ -6,7 +6,7 @@
 
 /* Mirror of the wire's Vma. */
 struct om_vma {
-	u64 start, end, prot, flags, offset, object, size;
+	u64 start, end, prot, flags, offset, object, size, file;
 };
 
 /* A bit of vm_flags that the kernel does not use: keeps our VMAs from merging with others. */

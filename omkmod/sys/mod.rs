@@ -45,11 +45,20 @@ pub(crate) fn init() -> Result {
     }
     // SAFETY: once, before anything is shared.
     to_result(unsafe { ffi::om_shared_init() })?;
-    vessel::init()?;
+    // SAFETY: once, before there are guests.
+    to_result(unsafe { ffi::om_cache_init() })?;
+    let vessels = vessel::init();
+    if vessels.is_err() {
+        // SAFETY: nothing has been kept.
+        unsafe { ffi::om_cache_exit() };
+        return vessels;
+    }
     // SAFETY: once, before anything has a role.
     let roles = to_result(unsafe { ffi::om_roles_init() });
     if roles.is_err() {
         vessel::exit();
+        // SAFETY: nothing has been kept.
+        unsafe { ffi::om_cache_exit() };
         return roles;
     }
     // SAFETY: the symbols have been found.
@@ -58,6 +67,8 @@ pub(crate) fn init() -> Result {
         // SAFETY: nothing has had a role.
         unsafe { ffi::om_roles_exit() };
         vessel::exit();
+        // SAFETY: nothing has been kept.
+        unsafe { ffi::om_cache_exit() };
         return hooked;
     }
     // SAFETY: once, and the symbols have been found.
@@ -85,6 +96,7 @@ pub(crate) fn exit() {
         ffi::om_roles_exit();
         ffi::om_mm_exit();
         ffi::om_shared_exit();
+        ffi::om_cache_exit();
     }
     vessel::exit();
 }

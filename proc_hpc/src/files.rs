@@ -280,6 +280,7 @@ pub const FILES: &[File] = &[
     read("info/guests", Kind::Number, "guests here", ""),
     read("info/slots", Kind::Number, "guests that may still come; 65535 when there is no limit", ""),
     read("info/away", Kind::Number, "own processes that are away", ""),
+    read("info/filecache", Kind::Bytes, "pages of other nodes' files kept here for guests; the kernel takes them back when it needs memory", ""),
     read(
         "info/balance",
         Kind::Counters,

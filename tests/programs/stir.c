@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * `stir REPORT NODE MILLISECONDS COMMAND [ARGUMENT ...]` runs a command and moves it, its children and their children
- * to and fro between home and a node, each every so many milliseconds, until the command ends. With 0 milliseconds
- * it only runs it. What the command leaves behind is killed. The exit status is the command's; the report says
+ * to and fro between home and a node, each every so many milliseconds, until the command ends. If the moves take long,
+ * it lets them all do something for twice as long as their moves took: otherwise they would do nothing but move. With
+ * 0 milliseconds it only runs it. What the command leaves behind is killed. The exit status is the command's; the report says
  *
  *     moved N              how many moves there were, of all processes
  *     refused N REASON     for each reason
@@ -16,6 +17,7 @@
 #include <time.h>
 
 #define MOVERS 64
+#define LONG 3000	/* milliseconds that a move may take before others are sent off again */
 
 /* One process that writes to a `goto` and waits: what it says fits into an exit and a pipe. */
 static struct { pid_t mover; int pid, said; } movers[MOVERS];
@@ -132,6 +134,22 @@ static void for_descendants(int pid, void (*with)(int))
 	closedir(tasks);
 }
 
+static int moving(void)
+{
+	for (int i = 0; i < MOVERS; i++)
+		if (movers[i].mover)
+			return 1;
+	return 0;
+}
+
+static int64_t milliseconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void end(int pid)
 {
 	kill(pid, SIGKILL);
@@ -156,7 +174,8 @@ int main(int argc, char **argv)
 		fail("usage: stir REPORT NODE MILLISECONDS COMMAND [ARGUMENT ...]");
 	node = argv[2];
 	long milliseconds = atol(argv[3]);
-	struct timespec pause = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
+	struct timespec tick = { 0, 10000000 };
+	int64_t sent = 0, next = milliseconds_now() + milliseconds;
 
 	/* Orphans stay below, and are moved too. */
 	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
@@ -171,8 +190,20 @@ int main(int argc, char **argv)
 	}
 	while (result < 0) {
 		if (milliseconds) {
-			nanosleep(&pause, NULL);
-			for_descendants(getpid(), send_off);
+			nanosleep(&tick, NULL);
+			int64_t now = milliseconds_now();
+
+			if (sent && !moving()) {
+				next = sent + milliseconds;
+				if (next < now + 2 * (now - sent))
+					next = now + 2 * (now - sent);
+				sent = 0;
+			}
+			/* One that waits for something else to end may take long: the others go on. */
+			if (sent ? now > sent + LONG : now >= next) {
+				for_descendants(getpid(), send_off);
+				sent = now;
+			}
 		}
 		while ((pid = waitpid(-1, &status, milliseconds ? WNOHANG : 0)) > 0 && result < 0)
 			if (!heard(pid, status) && pid == command)

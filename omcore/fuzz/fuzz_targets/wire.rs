@@ -5,8 +5,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use omcore::wire::{
-    diff, put_addresses, take_addresses, take_vma, Call, Header, MmInfo, Reader, Reply, Signal, State,
-    Writer, HEADER_LEN, MAX_CARRY, PAGE, TASK_SIZE,
+    diff, put_addresses, take_addresses, take_file_pages, take_vma, Call, Header, MmInfo, Reader, Reply, Signal, State,
+    Writer, HEADER_LEN, MAX_CARRY, MAX_FILE_PAGES, PAGE, TASK_SIZE,
 };
 
 /// A record that reads must write the bytes it was read from.
@@ -40,6 +40,10 @@ fuzz_target!(|bytes: &[u8]| {
         put_addresses(&mut writer, tag, &addresses[..n]);
         assert_eq!(writer.len(), Ok(bytes.len()));
         assert_eq!(again, bytes);
+    }
+
+    if let Ok((from, _, n)) = take_file_pages(bytes, &mut addresses) {
+        assert!(from.index + n as u64 <= MAX_FILE_PAGES);
     }
 
     let mut reader = Reader::new(bytes);

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod balance;
 pub mod errands;
 pub mod failures;
+pub mod filecache;
 pub mod groups;
 pub mod moves;
 pub mod programs;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Scenario> {
         admin::all,
         moves::all,
         errands::all,
+        filecache::all,
         programs::all,
         signals::all,
         refusals::all,

@@ -5,7 +5,7 @@
 //! Each script of `programs/` runs three times, in an empty directory: at home, started away, and moved to and fro
 //! with all that it starts. What it prints and how it ends must be the same, letter by letter.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 use similar::TextDiff;
@@ -88,7 +88,10 @@ fn run(cluster: &Cluster, way: Way) -> Result<String> {
          'cat /proc/hpc/pids/self/where >/tmp/where; exec bash /tmp/script' 2>&1"
     );
     let run = home.shell(&command).cwd("/tmp/work").env("LC_ALL", "C").time_limit(LIFE);
+    let started = Instant::now();
     let output = run.run().with_context(|| format!("{way:?}"))?;
+    // In the log, for whoever wonders where the time goes.
+    home.note(&format!("{way:?}: {:.1} s", started.elapsed().as_secs_f32()))?;
     ensure!(output.status != Status::TimedOut, "{way:?}: timed out; so far it said:\n{}", output.text());
     let node = home.read("/tmp/where")?.trim().to_string();
     let report = home.read("/tmp/report")?;
