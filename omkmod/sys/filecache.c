@@ -7,13 +7,15 @@
  * its file had when it was made: what has changed since has another one, and is not found.
  *
  * Memory: a quarter of the node's at most, the file that was used longest ago goes first, and the kernel takes back what it
- * needs through a shrinker. Pages here are only read: a guest's fault copies them.
+ * needs through a shrinker. Pages here are only read: a guest's fault copies them, or maps them as they are, for text. Those that are
+ * mapped stay here, so that there are never more of them than fit.
  *
  * Locks: cache_lock is taken under mmap_lock, and by the shrinker only if it is free.
  */
 #include <linux/backing-dev.h>
 #include <linux/fs.h>
 #include <linux/hashtable.h>
+#include <linux/jiffies.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -107,6 +109,7 @@ struct om_cached {
 	int home;
 	u64 file;
 	struct xarray pages;
+	unsigned long hand;		/* what drop() looks at next */
 };
 
 static DEFINE_HASHTABLE(cached, 8);
@@ -134,25 +137,38 @@ static void account(struct page *page, long n)
 	WRITE_ONCE(npages, npages + n);
 }
 
-/* Lets go of so many pages, those of the file that was used longest ago first. */
+/*
+ * Lets go of so many pages that nobody else has, those of the file that was used longest ago first. Where many are in use it
+ * looks at some, and goes on behind them the next time.
+ */
 static unsigned long drop(unsigned long n)
 {
-	unsigned long dropped = 0, index;
-	struct om_cached *f, *next;
+	unsigned long dropped = 0, looks = n < ULONG_MAX / 8 ? 8 * n : ULONG_MAX;
+	struct om_cached *f;
 	struct page *page;
 
-	list_for_each_entry_safe_reverse(f, next, &by_use, used) {
-		xa_for_each(&f->pages, index, page) {
-			if (dropped >= n)
+	while (!list_empty(&by_use) && dropped < n && looks) {
+		f = list_last_entry(&by_use, struct om_cached, used);
+		xa_for_each_start(&f->pages, f->hand, page, f->hand) {
+			if (dropped >= n || !looks)
 				return dropped;
-			xa_erase(&f->pages, index);
+			looks--;
+			/* References are only taken under the lock. */
+			if (page_count(page) > 1)
+				continue;
+			xa_erase(&f->pages, f->hand);
 			account(page, -1);
 			put_page(page);
 			dropped++;
 		}
+		f->hand = 0;
+		if (!xa_empty(&f->pages)) {
+			list_move(&f->used, &by_use);
+			looks -= !!looks;
+			continue;
+		}
 		hash_del(&f->node);
 		list_del(&f->used);
-		xa_destroy(&f->pages);
 		kfree(f);
 	}
 	return dropped;
@@ -184,13 +200,27 @@ bool om_cache_has(int home, u64 file, u64 index)
 	return page;
 }
 
+/* Is there room for one more? If all is in use, it is not looked again for a while. */
+static bool make_room(void)
+{
+	static unsigned long next_look;
+
+	if (npages < totalram_pages() / 4)
+		return true;
+	if (next_look && time_before(jiffies, next_look))
+		return false;
+	next_look = drop(OM_BATCH) ? 0 : jiffies + HZ;
+	return !next_look;
+}
+
 /* A page that nobody writes to. Without memory it is not kept. */
 void om_cache_put(int home, u64 file, u64 index, struct page *page)
 {
 	struct om_cached *f;
-	unsigned long most = totalram_pages() / 4;
 
 	mutex_lock(&cache_lock);
+	if (!make_room())
+		goto out;
 	f = find(home, file);
 	if (!f) {
 		f = kzalloc(sizeof(*f), GFP_KERNEL);
@@ -206,8 +236,6 @@ void om_cache_put(int home, u64 file, u64 index, struct page *page)
 		get_page(page);
 		account(page, 1);
 	}
-	if (npages > most)
-		drop(npages - most);
 out:
 	mutex_unlock(&cache_lock);
 }
@@ -248,11 +276,20 @@ int om_cache_init(void)
 	return 0;
 }
 
-/* At unload: no guest is left. */
+/* At unload: no guest is left, and nobody looks here any more. */
 void om_cache_exit(void)
 {
+	struct om_cached *f, *next;
+	unsigned long index;
+	struct page *page;
+
 	shrinker_free(shrinker);
-	mutex_lock(&cache_lock);
-	drop(ULONG_MAX);
-	mutex_unlock(&cache_lock);
+	list_for_each_entry_safe(f, next, &by_use, used) {
+		xa_for_each(&f->pages, index, page) {
+			account(page, -1);
+			put_page(page);
+		}
+		xa_destroy(&f->pages);
+		kfree(f);
+	}
 }

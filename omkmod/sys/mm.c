@@ -668,7 +668,7 @@ static unsigned long fetch_room(struct om_mm *m, struct vm_area_struct *vma, uns
 	return n;
 }
 
-/* At the guest a page that has come becomes ordinary anonymous memory, also when it was only read. */
+/* At the guest a page that has come becomes ordinary anonymous memory, also when it was only read, unless others can have it too. */
 static vm_fault_t install_anon(struct om_mm *m, struct vm_fault *vmf, struct page *from)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -705,6 +705,22 @@ static void *sum_of(struct page *page)
 	return sum;
 }
 
+/*
+ * Guest: may this page be mapped as it is, for many? Text, which nobody writes to, if it is kept: then there are not too many
+ * of them, for the kernel cannot take back what is mapped.
+ */
+static bool may_share(struct om_mm *m, struct vm_fault *vmf, struct page *page)
+{
+	struct page *kept;
+
+	if ((vmf->vma->vm_flags & (VM_EXEC | VM_WRITE)) != VM_EXEC || vmf->flags & FAULT_FLAG_WRITE)
+		return false;
+	kept = kept_page(m, vmf->address);
+	if (kept)
+		put_page(kept);
+	return kept == page;
+}
+
 /* What is known of the page becomes the answer to the fault. Takes over the reference. */
 static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long addr, void *entry)
 {
@@ -715,7 +731,7 @@ static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long ad
 		store_erase(m, addr);
 		return VM_FAULT_SIGBUS;
 	}
-	if (m->guest && !vmf->cow_page) {
+	if (m->guest && !vmf->cow_page && !may_share(m, vmf, entry)) {
 		r = install_anon(m, vmf, entry);
 		if (r == VM_FAULT_LOCKED) {
 			store_erase(m, addr);
@@ -725,7 +741,7 @@ static vm_fault_t answer(struct om_mm *m, struct vm_fault *vmf, unsigned long ad
 		return r;
 	}
 	vmf->page = entry;
-	if (m->guest)	/* a write: the kernel copies it into a page of the process */
+	if (m->guest)	/* a write, for which the kernel copies it into a page of the process, or text */
 		store_erase(m, addr);
 	return 0;
 }
@@ -1256,7 +1272,8 @@ static bool page_wanted(struct mm_struct *mm, struct vm_area_struct *vma, unsign
 		return true;		/* swapped out, or on its way between nodes */
 	if (is_zero_pfn(pte_pfn(ptev)))
 		return false;
-	if (!vma->vm_file)
+	/* Memory with our operations shows pages that are not its own: of the window, or of a file. */
+	if (!vma->vm_file && !om_mm_is_ours(vma))
 		return true;
 	return pfn_valid(pte_pfn(ptev)) && PageAnon(pfn_to_page(pte_pfn(ptev)));
 }
