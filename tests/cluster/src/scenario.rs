@@ -30,7 +30,16 @@ pub struct Scenario {
     /// `room/what`, by which it is chosen.
     pub name: String,
     pub cluster: Shape,
+    /// It takes minutes, and runs only when it is named or long ones are asked for.
+    pub long: bool,
     run: Run,
+}
+
+impl Scenario {
+    /// The same, as one of the long ones.
+    pub fn long(self) -> Self {
+        Scenario { long: true, ..self }
+    }
 }
 
 /// The cluster that a scenario runs on.
@@ -46,7 +55,7 @@ pub enum Shape {
 
 /// A scenario on the shared cluster.
 pub fn shared(name: impl Into<String>, run: impl Fn(&Cluster) -> Result<()> + Send + Sync + 'static) -> Scenario {
-    Scenario { name: name.into(), cluster: Shape::Shared, run: Box::new(move |cluster| run(cluster)) }
+    Scenario { name: name.into(), cluster: Shape::Shared, long: false, run: Box::new(move |cluster| run(cluster)) }
 }
 
 /// A scenario on a cluster of its own.
@@ -55,7 +64,7 @@ pub fn own(
     builder: Builder,
     run: impl Fn(&mut Cluster) -> Result<()> + Send + Sync + 'static,
 ) -> Scenario {
-    Scenario { name: name.into(), cluster: Shape::Own(builder), run: Box::new(run) }
+    Scenario { name: name.into(), cluster: Shape::Own(builder), long: false, run: Box::new(run) }
 }
 
 /// A scenario on a cluster of its own while no other one runs.
@@ -64,7 +73,7 @@ pub fn alone(
     builder: Builder,
     run: impl Fn(&mut Cluster) -> Result<()> + Send + Sync + 'static,
 ) -> Scenario {
-    Scenario { name: name.into(), cluster: Shape::Alone(builder), run: Box::new(run) }
+    Scenario { name: name.into(), cluster: Shape::Alone(builder), long: false, run: Box::new(run) }
 }
 
 /// How scenarios are run.

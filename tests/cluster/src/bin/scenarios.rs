@@ -28,6 +28,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 struct Arguments {
     /// Run only the scenarios whose name contains one of these words
     names: Vec<String>,
+    /// Also run those that take minutes each, as `make soak` does; one that is named runs in any case
+    #[arg(long)]
+    long: bool,
     /// Print the names and run nothing
     #[arg(long)]
     list: bool,
@@ -54,7 +57,9 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut chosen = scenarios::all();
-    if !arguments.names.is_empty() {
+    if arguments.names.is_empty() {
+        chosen.retain(|scenario| arguments.long || !scenario.long);
+    } else {
         chosen.retain(|scenario| arguments.names.iter().any(|word| scenario.name.contains(word.as_str())));
     }
     if arguments.list {

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
+use nix::sys::signal::Signal;
 
 use crate::{
     scenario::{shared, Scenario},
@@ -17,7 +18,7 @@ const SETTLED: Duration = Duration::from_secs(5);
 const PAGES: u64 = 64;
 
 pub fn all() -> Vec<Scenario> {
-    vec![shared("filecache/kept", kept), shared("filecache/changed", changed)]
+    vec![shared("filecache/kept", kept), shared("filecache/text", text), shared("filecache/changed", changed)]
 }
 
 /// A file system whose files' pages are kept, on a loop device: what is in memory has none.
@@ -71,7 +72,6 @@ fn kept(cluster: &Cluster) -> Result<()> {
     disk.fill("first")?;
     std::thread::sleep(SETTLED);
     host.sh("echo 2 >/proc/sys/vm/drop_caches")?;
-    ensure!(kept_bytes(host)? == 0, "it was told to let go of everything, and keeps {} bytes", kept_bytes(host)?);
     let mut came = Vec::new();
     for _ in 0..2 {
         let before = received(host)?;
@@ -85,6 +85,35 @@ fn kept(cluster: &Cluster) -> Result<()> {
     host.sh("echo 2 >/proc/sys/vm/drop_caches")?;
     ensure!(kept_bytes(host)? < kept, "it was told to let go, and still keeps {} bytes", kept_bytes(host)?);
     Ok(())
+}
+
+/// Two guests that run the same program have its text once, and it stays as long as they need it.
+fn text(cluster: &Cluster) -> Result<()> {
+    let (home, host) = (cluster.node(1), cluster.node(2));
+    // In kB, of each guest: text that others have mapped too.
+    const SHARED: &str = r#"for process in /proc/[0-9]*; do
+        if [ "$(cat $process/comm 2>/dev/null)" = sleep ]; then
+            awk '/^[0-9a-f]+-/ {text = $2 == "r-xp"} text && /^Shared_Clean/ {sum += $2} END {print sum + 0}' $process/smaps
+        fi
+    done"#;
+    let sleepers: Vec<_> =
+        (0..2).map(|_| home.command(&["omctl", "mosrun", "2", "sleep", "1000"]).spawn()).collect::<Result<_>>()?;
+    host.wait_until("both share their text", Duration::from_secs(60), || {
+        let shared = host.sh(SHARED)?;
+        Ok(shared.lines().count() == 2 && shared.lines().all(|kb| kb.parse::<u64>().is_ok_and(|kb| kb >= 100)))
+    })
+    .with_context(|| host.sh(SHARED).unwrap_or_default())?;
+    host.sh("echo 2 >/proc/sys/vm/drop_caches")?;
+    let kept = kept_bytes(host)?;
+    ensure!(kept >= 100 << 10, "text in use was dropped: {kept} bytes are left");
+    for sleeper in sleepers {
+        sleeper.signal(Signal::SIGTERM)?;
+        sleeper.wait()?;
+    }
+    host.wait_until("it is all dropped", Duration::from_secs(60), || {
+        host.sh("echo 2 >/proc/sys/vm/drop_caches")?;
+        Ok(kept_bytes(host)? == 0)
+    })
 }
 
 /// Whatever way a file changes, the next guest sees it.
