@@ -542,7 +542,7 @@ impl Deputy {
         }
         // The guest never touched it: a page of a file has what the file has, anything else cannot be had.
         let read = KBox::new([0u8; wire::PAGE], GFP_KERNEL).map_err(Error::from).and_then(|mut page| {
-            memory::file_pages(addr, &mut *page)?;
+            memory::file_page(addr, &mut page)?;
             memory::store(addr, &page)
         });
         read.or_else(|_| memory::store_failed(addr))

@@ -191,15 +191,6 @@ struct page *om_cache_get(int home, u64 file, u64 index)
 	return page;
 }
 
-bool om_cache_has(int home, u64 file, u64 index)
-{
-	struct page *page = om_cache_get(home, file, index);
-
-	if (page)
-		put_page(page);
-	return page;
-}
-
 /* Is there room for one more? If all is in use, it is not looked again for a while. */
 static bool make_room(void)
 {

@@ -12,7 +12,6 @@ u64 om_file_name(struct file *file);
 
 /* Host. */
 struct page *om_cache_get(int home, u64 file, u64 index);
-bool om_cache_has(int home, u64 file, u64 index);
 void om_cache_put(int home, u64 file, u64 index, struct page *page);
 
 int om_cache_init(void);

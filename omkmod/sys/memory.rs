@@ -344,6 +344,13 @@ pub(crate) fn file_pages(addr: u64, out: &mut [u8]) -> Result<(usize, FilePages)
     Ok((count(got)?, from))
 }
 
+/// The page of the mapped file at `addr`, from the file.
+pub(crate) fn file_page(addr: u64, out: &mut [u8; wire::PAGE]) -> Result {
+    let nothing = core::ptr::null_mut();
+    // SAFETY: `out` has a page of bytes, and where the page is from is not wanted.
+    count(unsafe { ffi::om_file_pages(addr as c_ulong, 1, out.as_mut_ptr(), nothing, nothing) }).map(|_| ())
+}
+
 /// Home: the name of the file that is mapped at `addr`; 0: it has none.
 pub(crate) fn name_at(addr: u64) -> u64 {
     // SAFETY: no preconditions; takes the mmap lock.

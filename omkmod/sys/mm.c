@@ -418,6 +418,16 @@ static struct page *kept_page(struct om_mm *m, unsigned long addr)
 	return name_of(m, addr, &name, &index) ? om_cache_get(m->home, name, index) : NULL;
 }
 
+/* Which one that is, if there is one: only to be compared. */
+static struct page *which_kept(struct om_mm *m, unsigned long addr)
+{
+	struct page *page = kept_page(m, addr);
+
+	if (page)
+		put_page(page);
+	return page;
+}
+
 /* ---- a fork ---- */
 
 /* In the parent, before: what a copy of its address space will need. */
@@ -575,11 +585,11 @@ void om_forget_range(unsigned long start, unsigned long end, bool contents)
 		return;
 	xa_for_each_range(&m->clean, index, entry, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT)
 		xa_erase(&m->clean, index);
-	if (contents)
-		om_name_range(start, end, m->home, 0, 0);
-	if (contents)
-		xa_for_each_range(&m->store, index, entry, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT)
-			store_erase(m, index << PAGE_SHIFT);
+	if (!contents)
+		return;
+	om_name_range(start, end, m->home, 0, 0);
+	xa_for_each_range(&m->store, index, entry, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT)
+		store_erase(m, index << PAGE_SHIFT);
 }
 
 /* Content for the page at addr arrives. data NULL: a blank page, or with failed: an error to report. */
@@ -621,7 +631,6 @@ int om_store_named(unsigned long addr, const u8 *data, int home, u64 name, u64 i
 	if (!page)
 		return -ENOMEM;
 	memcpy_to_page(page, 0, data, PAGE_SIZE);
-	set_page_private(page, (unsigned long)om_page_sum(data));
 	om_cache_put(home, name, index, page);
 	ret = store_put(m, addr, page);
 	if (ret)
@@ -655,15 +664,9 @@ static unsigned long fetch_room(struct om_mm *m, struct vm_area_struct *vma, uns
 
 	for (n = 1; n < most; n++) {
 		unsigned long next = addr + (n << PAGE_SHIFT);
-		struct page *page;
 
-		if (xa_load(&m->store, next >> PAGE_SHIFT))
+		if (xa_load(&m->store, next >> PAGE_SHIFT) || which_kept(m, next))
 			break;
-		page = kept_page(m, next);
-		if (page) {
-			put_page(page);
-			break;
-		}
 	}
 	return n;
 }
@@ -691,7 +694,7 @@ static vm_fault_t install_anon(struct om_mm *m, struct vm_fault *vmf, struct pag
 	return VM_FAULT_LOCKED;
 }
 
-/* Of a page that has come; those that are kept for others have it with them. */
+/* Of a page that has come. It is kept with it: others may want to know it too. */
 static void *sum_of(struct page *page)
 {
 	void *sum = (void *)page_private(page);
@@ -701,6 +704,7 @@ static void *sum_of(struct page *page)
 		data = kmap_local_page(page);
 		sum = om_page_sum(data);
 		kunmap_local(data);
+		set_page_private(page, (unsigned long)sum);
 	}
 	return sum;
 }
@@ -711,14 +715,8 @@ static void *sum_of(struct page *page)
  */
 static bool may_share(struct om_mm *m, struct vm_fault *vmf, struct page *page)
 {
-	struct page *kept;
-
-	if ((vmf->vma->vm_flags & (VM_EXEC | VM_WRITE)) != VM_EXEC || vmf->flags & FAULT_FLAG_WRITE)
-		return false;
-	kept = kept_page(m, vmf->address);
-	if (kept)
-		put_page(kept);
-	return kept == page;
+	return (vmf->vma->vm_flags & (VM_EXEC | VM_WRITE)) == VM_EXEC && !(vmf->flags & FAULT_FLAG_WRITE) &&
+	       which_kept(m, vmf->address) == page;
 }
 
 /* What is known of the page becomes the answer to the fault. Takes over the reference. */
@@ -1542,66 +1540,76 @@ int om_copy_to_user(unsigned long to, const void *from, unsigned long len)
 	return copy_to_user((void __user *)to, from, len) ? -EFAULT : 0;
 }
 
-/*
- * Pages of the file mapped at addr, as the file has them now, up to `n` as far as the mapping goes; zeros behind the file's
- * end inside a page. How many, or an error. *name and *index: as others may keep them, see om_file_name().
- */
-int om_file_pages(unsigned long addr, unsigned int n, u8 *out, u64 *name, u64 *index)
+/* What is mapped at addr, with a reference, or NULL: from which page of it on, and how far the mapping goes. `window`: on an object. */
+struct shown {
+	struct file *file;
+	u64 index;
+	unsigned long pages;
+	bool window;
+};
+
+static struct shown shown_at(unsigned long addr)
 {
 	struct mm_struct *mm = current->mm;
+	struct shown s = {};
 	struct vm_area_struct *vma;
-	struct file *file = NULL;
-	bool window = false;
-	unsigned int i;
-	int ret = 0;
 
-	*name = *index = 0;
 	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start <= addr && vma->vm_file) {
-		file = get_file(vma->vm_file);
-		window = om_wrapped_ops(vma);
-		*index = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
-		n = min_t(unsigned long, n, (vma->vm_end - addr) >> PAGE_SHIFT);
+		s.file = get_file(vma->vm_file);
+		s.index = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+		s.pages = (vma->vm_end - addr) >> PAGE_SHIFT;
+		s.window = om_wrapped_ops(vma);
 	}
 	mmap_read_unlock(mm);
-	if (!file)
+	return s;
+}
+
+/*
+ * Pages of the file mapped at addr, as the file has them now, up to `n` as far as the mapping goes; zeros behind the file's
+ * end inside a page. How many, or an error. *name and *index, if they are wanted: as others may keep them, see om_file_name().
+ */
+int om_file_pages(unsigned long addr, unsigned int n, u8 *out, u64 *name, u64 *index)
+{
+	struct shown s = shown_at(addr);
+	u64 before = 0;
+	unsigned int i;
+	int ret = 0;
+
+	if (!s.file)
 		return -EFAULT;
-	if (!window)
-		*name = om_file_name(file);
-	for (i = 0; i < n && !ret; i++) {
+	if (name && !s.window)
+		before = om_file_name(s.file);
+	n = min_t(unsigned long, n, s.pages);
+	for (i = 0; i < n; i++) {
 		/* A private mapping shows what has been written through a shared one. */
-		if (!window)
-			ret = om_share_settle(file);
+		if (!s.window)
+			ret = om_share_settle(s.file);
 		if (!ret)
-			ret = om_share_read(file, file->f_mapping, *index + i, out + i * PAGE_SIZE);
+			ret = om_share_read(s.file, s.file->f_mapping, s.index + i, out + i * PAGE_SIZE);
 		if (ret)
 			break;
 	}
-	/* Has it changed meanwhile? */
-	if (*name && om_file_name(file) != *name)
-		*name = 0;
-	fput(file);
+	if (name) {
+		/* Has it changed meanwhile? */
+		*name = before && om_file_name(s.file) == before ? before : 0;
+		*index = s.index;
+	}
+	fput(s.file);
 	return i ? i : ret;
 }
 
 /* Home: the name of the file that is mapped privately at addr; 0: there is none. */
 u64 om_name_at(unsigned long addr)
 {
-	struct mm_struct *mm = current->mm;
-	struct vm_area_struct *vma;
-	struct file *file = NULL;
+	struct shown s = shown_at(addr);
 	u64 name;
 
-	mmap_read_lock(mm);
-	vma = find_vma(mm, addr);
-	if (vma && vma->vm_start <= addr && vma->vm_file && !om_wrapped_ops(vma))
-		file = get_file(vma->vm_file);
-	mmap_read_unlock(mm);
-	if (!file)
+	if (!s.file)
 		return 0;
-	name = om_file_name(file);
-	fput(file);
+	name = s.window ? 0 : om_file_name(s.file);
+	fput(s.file);
 	return name;
 }
 

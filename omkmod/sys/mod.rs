@@ -32,6 +32,25 @@ fn count(ret: c_int) -> Result<usize> {
     usize::try_from(ret).map_err(|_| Error::from_errno(ret))
 }
 
+/// The part of [`init`] after which processes can be moved.
+fn hook() -> Result {
+    vessel::init()?;
+    // SAFETY: once, before anything has a role.
+    let roles = to_result(unsafe { ffi::om_roles_init() });
+    if roles.is_err() {
+        vessel::exit();
+        return roles;
+    }
+    // SAFETY: the symbols have been found.
+    let hooked = to_result(unsafe { ffi::om_hooks_init() });
+    if hooked.is_err() {
+        // SAFETY: nothing has had a role.
+        unsafe { ffi::om_roles_exit() };
+        vessel::exit();
+    }
+    hooked
+}
+
 /// Finds what is not exported and hooks what must be hooked. Undone by [`exit`].
 pub(crate) fn init() -> Result {
     let mut missing = [0u8; 64];
@@ -47,26 +66,8 @@ pub(crate) fn init() -> Result {
     to_result(unsafe { ffi::om_shared_init() })?;
     // SAFETY: once, before there are guests.
     to_result(unsafe { ffi::om_cache_init() })?;
-    let vessels = vessel::init();
-    if vessels.is_err() {
-        // SAFETY: nothing has been kept.
-        unsafe { ffi::om_cache_exit() };
-        return vessels;
-    }
-    // SAFETY: once, before anything has a role.
-    let roles = to_result(unsafe { ffi::om_roles_init() });
-    if roles.is_err() {
-        vessel::exit();
-        // SAFETY: nothing has been kept.
-        unsafe { ffi::om_cache_exit() };
-        return roles;
-    }
-    // SAFETY: the symbols have been found.
-    let hooked = to_result(unsafe { ffi::om_hooks_init() });
+    let hooked = hook();
     if hooked.is_err() {
-        // SAFETY: nothing has had a role.
-        unsafe { ffi::om_roles_exit() };
-        vessel::exit();
         // SAFETY: nothing has been kept.
         unsafe { ffi::om_cache_exit() };
         return hooked;
