@@ -122,6 +122,7 @@ fn describe(arg: &Arg) -> String {
     let what = match arg.how {
         InBuf { len_arg } => format!("in, arg{len_arg} bytes"),
         InStr => "in, string".into(),
+        InStrs => "in, strings".into(),
         InFixed(n) => format!("in, {n} bytes"),
         InArray { count_arg, size } => format!("in, arg{count_arg} × {size} bytes"),
         InIov { count_arg } => format!("in, data of arg{count_arg} iovecs"),

@@ -108,6 +108,8 @@ pub enum ArgUse {
     InBuf { len_arg: u8 },
     /// A string with its final zero, at most [`MAX_STR`] bytes.
     InStr,
+    /// Pointers to strings, as many as there are before the first that is null.
+    InStrs,
     /// This many bytes.
     InFixed(u32),
     /// `args[count_arg]` elements.
@@ -181,7 +183,7 @@ impl ArgUse {
         use ArgUse::*;
         !matches!(
             self,
-            InBuf { .. } | InStr | InFixed(_) | InArray { .. } | InIov { .. } | InMsg | InSigSetRef
+            InBuf { .. } | InStr | InStrs | InFixed(_) | InArray { .. } | InIov { .. } | InMsg | InSigSetRef
         )
     }
 
@@ -202,7 +204,7 @@ impl ArgUse {
             | InOutArray { count_arg, size } => value(count_arg).map(|n| n * u64::from(size)),
             InIov { count_arg } | OutIov { count_arg } => value(count_arg).map(|n| n * u64::from(IOVEC)),
             InOutFdSet { nfds_arg } => value(nfds_arg).map(|n| n.div_ceil(64) * 8),
-            InStr | InMsg | InOutMsg | InOutSized { .. } => None,
+            InStr | InStrs | InMsg | InOutMsg | InOutSized { .. } => None,
         }
     }
 

@@ -8,7 +8,7 @@
 /// First four bytes of every frame: "OMX1".
 pub const MAGIC: u32 = 0x3158_4d4f;
 /// Version of the protocol; both ends must agree.
-pub const VERSION: u16 = 10;
+pub const VERSION: u16 = 11;
 /// Bytes of a frame header.
 pub const HEADER_LEN: usize = 32;
 /// Bytes of a page, the unit in which memory travels.
@@ -114,7 +114,7 @@ kinds! {
     /// A forwarded system call, with the pages it is known to read.
     Call = 48, 512 + MAX_CARRY * 8, MAX_CARRY * PAGE;
     /// Its result, and the bytes it changed.
-    Reply = 49, CHANGES + 32, 0;
+    Reply = 49, CHANGES + 40, 0;
     /// Bytes that a call changed, ahead of its reply, which they belong to.
     Changes = 63, CHANGES, 0;
     /// The deputy needs pages of guest memory.
@@ -579,6 +579,9 @@ record! {
         ticket,
         /// See [`Kind::Due`].
         due,
+        /// What home's monotonic clock said, ns, after a call that has taken some time; 0 after others. The guest's clock, which is a
+        /// little behind, must have reached that before the program goes on.
+        after,
     }
 }
 

@@ -344,7 +344,7 @@ fn length_arg(how: ArgUse) -> Option<u8> {
         InIov { count_arg } | OutIov { count_arg } => Some(count_arg),
         InOutSized { len_ptr_arg } => Some(len_ptr_arg),
         InOutFdSet { nfds_arg } => Some(nfds_arg),
-        InStr | InFixed(_) | InMsg | InSigSetRef | OutFixed(_) | InOutFixed(_) | InOutMsg => None,
+        InStr | InStrs | InFixed(_) | InMsg | InSigSetRef | OutFixed(_) | InOutFixed(_) | InOutMsg => None,
     }
 }
 

@@ -4,10 +4,9 @@
 use crate::guest;
 use crate::link;
 use super::cradle::{self, Arrival};
-use crate::omcore::clocks::Samples;
-use crate::omcore::wire::{Clocks, Join, Kind, Reader};
+use crate::omcore::wire::{Join, Kind, Reader};
 use crate::sys::socket::Socket;
-use crate::sys::{clocks, thread};
+use crate::sys::thread;
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::c_str;
 use kernel::prelude::*;
@@ -68,24 +67,18 @@ fn receive(sock: Socket, at_door: Place) {
     let Ok(mut link) = link::accept(cluster, sock) else { return };
     let Some(_inside) = Place::take(&INSIDE, MAX_INSIDE) else { return };
     drop(at_door);
-    // A question, answered as often as it is asked, or a process that wants to come.
-    let mut samples = Samples::default();
+    // A question, or a process that wants to come.
+    let mut samples = cluster.clocks_of(link.peer);
     loop {
         match link.recv() {
             Ok(f) if f.kind == Kind::Ping => {
-                let mut r = Reader::new(link.body());
-                let Ok(there) = Clocks::take(&mut r) else { return };
-                samples.add(&there, &clocks::now());
-                let echoes = r.u64().unwrap_or(0);
+                let Ok(echoes) = link.hear_time(&mut samples) else { return };
                 if echoes > 0 {
                     let _ = link.echo(echoes.min(link::MAX_ECHOES));
                     return;
                 }
-                if link.send(Kind::Pong, &[]).is_err() {
-                    return;
-                }
             }
-            Ok(f) if f.kind == Kind::Move => return guest::arrive::arrive(cluster, link, samples.best()),
+            Ok(f) if f.kind == Kind::Move => return guest::arrive::arrive(cluster, link, samples),
             Ok(f) if f.kind == Kind::Join => {
                 let Ok(j) = Join::take(&mut Reader::new(link.body())) else { return };
                 return cradle::deliver(

@@ -2,7 +2,7 @@
 //! The cluster as this node knows it: the map, the switches of the administrator, who is away and who is hosted.
 //!
 //! Locks, in order, all mutexes, none held while waiting for the network: `membership`, `away`, `guests`,
-//! `cradles`, `promises`, `departures`, `records`. Each is held for a few instructions; what they protect is taken out as counted references.
+//! `cradles`, `promises`, `departures`, `records`, `clocks`. Each is held for a few instructions; what they protect is taken out as counted references.
 
 pub(crate) mod admission;
 pub(crate) mod balance;
@@ -16,6 +16,7 @@ pub(crate) mod settings;
 
 use crate::deputy::{Away, Reunion};
 use crate::guest::Guest;
+use crate::omcore::clocks;
 use crate::omcore::map::{Entry, Map};
 use crate::process::errand::Rest;
 use crate::process::records::Records;
@@ -117,6 +118,9 @@ pub(crate) struct Cluster {
     /// Loads of the other nodes.
     #[pin]
     pub(crate) loads: Mutex<load::Table>,
+    /// How far the clocks of other nodes were ahead of ours when they were compared last.
+    #[pin]
+    clocks: Mutex<KVec<(u16, clocks::Known)>>,
     #[pin]
     queries: Mutex<load::Asked>,
     /// For those who ask other nodes.
@@ -157,6 +161,7 @@ impl Holder {
                 resting <- new_mutex!(KVec::new()),
                 mustering <- new_mutex!(KVec::new()),
                 loads <- new_mutex!(load::Table::new()),
+                clocks <- new_mutex!(KVec::new()),
                 queries <- new_mutex!(load::Asked::new(0)),
                 voice <- new_mutex!(None),
                 gauge <- meter::Gauge::new(),
@@ -194,6 +199,23 @@ impl Cluster {
     /// This node's id, 0 when it is no member.
     pub(crate) fn own_id(&self) -> u16 {
         self.membership().map_or(0, |m| m.own_id())
+    }
+
+    /// For comparing another node's clocks with ours, with what is known already.
+    pub(crate) fn clocks_of(&self, node: u16) -> clocks::Samples {
+        let known = self.clocks.lock();
+        clocks::Samples::new(known.iter().find(|(n, _)| *n == node).map(|(_, known)| *known))
+    }
+
+    /// Remembers it for the next time. Nodes are those of maps, and not more than there are ids.
+    pub(crate) fn keep_clocks_of(&self, node: u16, samples: &clocks::Samples) {
+        let Some(new) = samples.known() else { return };
+        let mut known = self.clocks.lock();
+        match known.iter_mut().find(|(n, _)| *n == node) {
+            Some((_, old)) => *old = new,
+            // Without memory for it the clocks are compared anew.
+            None => drop(known.push((node, new), GFP_KERNEL)),
+        }
     }
 
     /// Sets the cluster key, for the next join.

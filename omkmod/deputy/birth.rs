@@ -55,7 +55,7 @@ impl Deputy {
             self.make_child(&f)?
         };
         self.calling.store(false, Ordering::Relaxed);
-        self.reply(&Call::default(), ax, flags)?;
+        self.reply(&Call::default(), ax, flags, 0)?;
         if ax > 0 && f.flags & CLONE_VFORK != 0 {
             self.await_vfork()?;
         }
@@ -126,7 +126,7 @@ impl Deputy {
     pub(super) fn unborn(&self) -> Result {
         let pid = self.link.with(|l| Reader::new(l.body()).u64().map_err(bad))??;
         let _ = task::syscall(NR_WAIT4, [pid, 0, WALL, 0, 0, 0]);
-        self.reply(&Call::default(), 0, 0)
+        self.reply(&Call::default(), 0, 0, 0)
     }
 
     /// Role and place, for a newborn.
@@ -178,6 +178,8 @@ impl Newborn {
         .put(&mut w);
         w.len().map_err(bad)?;
         link.send(Kind::Join, &[&body])?;
+        // From now on input is a call.
+        link.welcomed()?;
         let away = match self.away {
             Some(away) => away,
             None => {

@@ -36,7 +36,9 @@ const EFAULT_CODE: i64 = -14;
 const NR_PROCESS_VM_READV: u32 = 310;
 const NR_PROCESS_VM_WRITEV: u32 = 311;
 /// Bytes of a [`Reply`].
-const REPLY_LEN: usize = 32;
+const REPLY_LEN: usize = 40;
+/// A call that has taken so long, ns, may have waited for a point in time.
+const WAITED_NS: u64 = 1_000_000;
 /// Most bytes of pages a call may fill without their having been sent.
 const MAX_FILL: u64 = 64 << 20;
 
@@ -49,6 +51,7 @@ impl Deputy {
     pub(super) fn call(&self, frame: Frame) -> Result<Option<End>> {
         self.away.calls.fetch_add(1, Ordering::Relaxed);
         let (call, regs) = self.take_call(frame)?;
+        let begun = task::now_ns();
         self.calling.store(true, Ordering::Relaxed);
         let regs: Regs = regs;
         let nr = regs.get(ORIG_AX).copied().unwrap_or(u64::MAX) as u32;
@@ -125,7 +128,10 @@ impl Deputy {
             }
         }
         self.calling.store(false, Ordering::Relaxed);
-        self.reply(&call, ax, flags)?;
+        // One that was under way before has waited elsewhere.
+        let now = task::now_ns();
+        let after = if resumed != 0 || now.saturating_sub(begun) > WAITED_NS { now } else { 0 };
+        self.reply(&call, ax, flags, after)?;
         Ok(None)
     }
 
@@ -333,9 +339,9 @@ impl Deputy {
         }
     }
 
-    /// Sends the result and every byte that changed.
+    /// Sends the result and every byte that changed. `after`: see [`Reply`].
     #[inline(never)]
-    pub(super) fn reply(&self, call: &Call, ax: i64, flags: u64) -> Result {
+    pub(super) fn reply(&self, call: &Call, ax: i64, flags: u64, after: u64) -> Result {
         self.scratch.with(|s| {
             let (out, scattered) = (&mut s.reply, s.scattered.as_mut_slice());
             sys::clear(out);
@@ -371,7 +377,7 @@ impl Deputy {
             })?;
             let flags = if task::signals_wait() { flags | wire::reply_flag::SIGNALS_WAIT } else { flags };
             let flags = if task::filtered() { flags | wire::reply_flag::FILTERED } else { flags };
-            let result = Reply { ax: ax as u64, flags, ticket: window.ticket(), due: self.due() };
+            let result = Reply { ax: ax as u64, flags, ticket: window.ticket(), due: self.due(), after };
             drop(window);
             let mut head = [0u8; REPLY_LEN];
             result.put(&mut wire::Writer::new(&mut head));

@@ -102,7 +102,8 @@ impl Deputy {
     fn tell(&self, v: &Vma) -> Result {
         let mut body = [0u8; wire::VMA_LEN];
         v.put(&mut Writer::new(&mut body));
-        self.say(Kind::Object, &[&body])
+        // The reply follows at once.
+        self.link.with(|l| l.send_along(Kind::Object, &body))?
     }
 
     /// What the guest has changed in these comes home. The inner result: whether there was room for it here.

@@ -9,7 +9,7 @@ use crate::cluster::balance::Count;
 use crate::cluster::meter::Coming;
 use crate::cluster::settings::Setting;
 use crate::omcore::balance::admit;
-use crate::omcore::clocks::Shifts;
+use crate::omcore::clocks::Samples;
 use crate::cluster::{cluster, Cluster};
 use crate::cluster::cradle::{Arrival, Place};
 use crate::link::{bad, Link};
@@ -42,7 +42,7 @@ fn refuse(link: &mut Link, r: &Refusal) {
 }
 
 /// At the door: after a `Move` frame.
-pub(crate) fn arrive(c: &Cluster, mut link: Link, shifts: Shifts) {
+pub(crate) fn arrive(c: &Cluster, mut link: Link, mut samples: Samples) {
     let admitted = Profile::take(link.body()).map_err(Refusal::from).and_then(|p| {
         p.fits()?;
         let wants = admit::Request {
@@ -60,7 +60,17 @@ pub(crate) fn arrive(c: &Cluster, mut link: Link, shifts: Shifts) {
         Err(r) => return refuse(&mut link, &r),
     };
     let home = link.peer;
-    let started = vessel::start(&shifts, move |exiting| {
+    while !samples.enough() {
+        let heard = link
+            .send(Kind::Pong, &[])
+            .and_then(|()| link.expect(Kind::Ping))
+            .and_then(|_| link.hear_time(&mut samples));
+        if heard.is_err() {
+            return;
+        }
+    }
+    c.keep_clocks_of(home, &samples);
+    let started = vessel::start(&samples.best(), move |exiting| {
         let mut link = link;
         if exiting {
             return refuse(&mut link, &Refusal::new(EAGAIN, format_args!("it could not start a task for the guest")));

@@ -7,7 +7,7 @@ use crate::link::{bad, FOREVER};
 use crate::omcore::syscalls::{self, Arg, ArgUse, Class};
 use crate::omcore::wire::{self, purpose, reply_flag, Call, Kind, Reader, Reply, Writer};
 use crate::process::image::{is_restart, ERESTART_RESTARTBLOCK};
-use crate::sys::{memory, task::{self, Regs}, Bytes};
+use crate::sys::{clocks, memory, task::{self, Regs}, Bytes};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 
@@ -32,6 +32,8 @@ const DX: usize = 12;
 const R10: usize = 7;
 /// Most pages carried; more are asked for by faults, in growing batches.
 const CARRY: usize = wire::MAX_CARRY;
+/// So many strings of a list are carried; what is on their pages comes along, the others are asked for.
+const STRINGS: u64 = 512;
 
 /// The pages that travel with one call.
 struct Carry {
@@ -81,6 +83,23 @@ impl Carry {
         Ok(())
     }
 
+    /// Those of an exec are often on one page, or on a few.
+    fn strings(&mut self, start: u64) -> Result {
+        for i in 0..STRINGS {
+            let at = start.wrapping_add(i * 8);
+            let mut pointer = [0u8; 8];
+            self.add(at, 8)?;
+            if memory::read_user(at, &mut pointer).is_err() {
+                break;
+            }
+            match u64::from_le_bytes(pointer) {
+                0 => break,
+                string => self.string(string)?,
+            }
+        }
+        Ok(())
+    }
+
     fn vectors(&mut self, start: u64, count: u64, read: bool) -> Result {
         self.add(start, count.min(1024) * 16)?;
         for i in 0..count.min(64) {
@@ -119,6 +138,7 @@ impl Carry {
         }
         match a.how {
             ArgUse::InStr => self.string(start),
+            ArgUse::InStrs => self.strings(start),
             ArgUse::InIov { count_arg } => self.vectors(start, word(args, count_arg), true),
             ArgUse::OutIov { count_arg } => self.vectors(start, word(args, count_arg), false),
             ArgUse::InMsg => self.message(start, true),
@@ -397,6 +417,9 @@ impl Guest {
         }
         self.company.turn_done(reply.ticket);
         self.due.store(reply.due, Ordering::Relaxed);
+        if reply.after != 0 {
+            clocks::wait_until(reply.after);
+        }
         if reply.flags & reply_flag::FILTERED != 0 {
             self.filtered.store(true, Ordering::Relaxed);
         }

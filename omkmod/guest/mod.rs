@@ -693,8 +693,8 @@ impl Guest {
             return Err(EFAULT);
         }
         let (next, last) = (self.ahead.0.load(Ordering::Relaxed), self.ahead.1.load(Ordering::Relaxed));
-        // Programs touch neighbours: a few pages at once, more while it goes on in order.
-        let want = if addr == next { (last * 2).clamp(1, wire::MAX_BATCH as u64) } else { 8 }.min(n);
+        // Programs touch neighbours: as many pages at once as a fault at home would map (fault_around_bytes), more while it goes on in order.
+        let want = if addr == next { (last * 2).clamp(1, wire::MAX_BATCH as u64) } else { 16 }.min(n);
         self.ahead.0.store(addr + want * wire::PAGE as u64, Ordering::Relaxed);
         self.ahead.1.store(want, Ordering::Relaxed);
         self.listen(false);

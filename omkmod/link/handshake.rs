@@ -7,6 +7,9 @@
 //!            → Proof { HMAC(key, "connecting" ids nonces) }
 //!            ← Welcome            first frame with a tag
 //! ```
+//! The accepting end has proved itself before the connecting one does, which therefore does not wait for the `Welcome` before it goes
+//! on: what it has to say travels with the `Proof`.
+//!
 //! Tag keys are HMAC(key, "session" ids nonces). Without a key (a cluster declared trusted) the same frames are exchanged with
 //! an empty key: mistakes are caught, attackers are not.
 
@@ -20,7 +23,7 @@ use kernel::prelude::*;
 
 /// A peer that has not proved itself within this time is not waited for. When hundreds of processes leave at once, both
 /// nodes have their hands full.
-const PATIENCE_MS: u32 = 20_000;
+pub(super) const PATIENCE_MS: u32 = 20_000;
 
 const NONCE: usize = 32;
 
@@ -52,7 +55,7 @@ impl Talk {
     }
 }
 
-/// Opens a link to a node of the map.
+/// Opens a link to a node of the map. Something must be sent on it at once: it takes the proof along.
 pub(crate) fn connect(cluster: &Cluster, to: u16) -> Result<Link> {
     let m = cluster.membership().ok_or(ENETDOWN)?;
     let ip = m.ip_of(to).ok_or(ENXIO)?;
@@ -81,12 +84,9 @@ pub(crate) fn connect(cluster: &Cluster, to: u16) -> Result<Link> {
         super::pr_warn_ratelimited(format_args!("node {}: does not know the cluster key; link closed", to));
         return Err(EACCES);
     }
-    link.send(Kind::Proof, &[&talk.mac(key, b"connecting")?])?;
+    link.send_along(Kind::Proof, &talk.mac(key, b"connecting")?)?;
     link.keys = Some(talk.keys(key, true)?);
-    let frame = link.recv_one_of(&[Kind::Welcome, Kind::Refuse], PATIENCE_MS)?;
-    if frame.kind != Kind::Welcome {
-        return Err(EACCES);
-    }
+    link.welcome_due = true;
     Ok(link)
 }
 

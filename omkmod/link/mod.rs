@@ -10,7 +10,8 @@ mod handshake;
 pub(crate) use handshake::{accept, connect, refusal};
 
 use crate::sys::errno::{EBADMSG, ECONNRESET, EPROTO, ETIMEDOUT};
-use crate::omcore::wire::{self, Header, Kind, WireError, Writer, HEADER_LEN};
+use crate::omcore::clocks::Samples;
+use crate::omcore::wire::{self, Clocks, Header, Kind, Reader, WireError, Writer, HEADER_LEN};
 use crate::sys::memory::Pages;
 use crate::sys::socket::Socket;
 use crate::sys::{self, clocks, crypto, task, Bytes};
@@ -45,6 +46,8 @@ pub(crate) struct Link {
     out: Bytes,
     body: Bytes,
     bulk_left: usize,
+    /// The other end has still to say that it has let us in, before anything else.
+    welcome_due: bool,
     /// While the other end has not proved itself: when its time is over, ns of our clock. 0: no such time.
     deadline: u64,
 }
@@ -77,6 +80,7 @@ impl Link {
             out: Bytes::new(),
             body: Bytes::new(),
             bulk_left: 0,
+            welcome_due: false,
             deadline: 0,
         })
     }
@@ -145,22 +149,33 @@ impl Link {
         sys::resize(&mut self.out, HEADER_LEN)
     }
 
-    /// Sends a frame whose body is these parts, one after the other.
-    pub(crate) fn send(&mut self, kind: Kind, parts: &[&[u8]]) -> Result {
-        self.send_bulk(kind, parts, &[])
-    }
-
-    /// Sends a frame with bulk from kernel memory.
-    pub(crate) fn send_bulk(&mut self, kind: Kind, parts: &[&[u8]], bulk: &[u8]) -> Result {
+    /// Puts a frame into `out`, all but its bulk.
+    fn write(&mut self, kind: Kind, parts: &[&[u8]], bulk: usize) -> Result {
         self.begin()?;
         for part in parts {
             self.out.extend_from_slice(part, GFP_KERNEL)?;
         }
         let len = self.out.len() - HEADER_LEN;
-        if len > kind.max_body() as usize || bulk.len() > kind.max_bulk() as usize {
+        if len > kind.max_body() as usize || bulk > kind.max_bulk() as usize {
             return Err(E2BIG);
         }
-        self.stage(kind, len, bulk.len())?;
+        self.stage(kind, len, bulk)
+    }
+
+    /// Sends a frame whose body is these parts, one after the other.
+    pub(crate) fn send(&mut self, kind: Kind, parts: &[&[u8]]) -> Result {
+        self.send_bulk(kind, parts, &[])
+    }
+
+    /// Sends a small frame that the next one follows at once: both travel together.
+    pub(crate) fn send_along(&mut self, kind: Kind, part: &[u8]) -> Result {
+        self.write(kind, &[part], 0)?;
+        self.push(&self.out, true)
+    }
+
+    /// Sends a frame with bulk from kernel memory.
+    pub(crate) fn send_bulk(&mut self, kind: Kind, parts: &[&[u8]], bulk: &[u8]) -> Result {
+        self.write(kind, parts, bulk.len())?;
         if bulk.len() <= 2 * wire::PAGE {
             // One write, one packet train: the latency of a call is made here.
             self.out.extend_from_slice(bulk, GFP_KERNEL)?;
@@ -255,8 +270,20 @@ impl Link {
         self.recv_one_of(&[], patience)
     }
 
+    /// Waits until the other end has let us in. Whoever waits for anything else on a new link does so too.
+    pub(crate) fn welcomed(&mut self) -> Result {
+        if !core::mem::take(&mut self.welcome_due) {
+            return Ok(());
+        }
+        match self.recv_one_of(&[Kind::Welcome, Kind::Refuse], handshake::PATIENCE_MS)?.kind {
+            Kind::Welcome => Ok(()),
+            _ => Err(EACCES),
+        }
+    }
+
     /// The next frame, of one of these kinds: looked at before anything is taken in. No kinds: any.
     pub(crate) fn recv_one_of(&mut self, kinds: &[Kind], patience: u32) -> Result<Frame> {
+        self.welcomed()?;
         if self.bulk_left != 0 {
             return Err(EPROTO);
         }
@@ -385,20 +412,31 @@ impl Link {
         Ok(())
     }
 
-    /// Tells the other end what the clocks here say. It answers, or echoes so many bytes.
-    pub(crate) fn ping(&mut self, echoes: u64) -> Result {
-        let mut body = [0u8; 48];
-        let mut w = Writer::new(&mut body);
-        clocks::now().put(&mut w);
-        w.u64(echoes);
-        w.len().map_err(bad)?;
+    /// Tells the other end what the clocks here say; the next frame follows at once.
+    pub(crate) fn tell_time_along(&mut self) -> Result {
+        let body = time(0)?;
+        self.send_along(Kind::Ping, &body)
+    }
+
+    /// Tells the other end what the clocks here say. It echoes so many bytes.
+    pub(crate) fn tell_time(&mut self, echoes: u64) -> Result {
+        let body = time(echoes)?;
         self.send(Kind::Ping, &[&body])
+    }
+
+    /// What the other end's clocks said in the `Ping` that has just come; how many bytes it wants echoed.
+    pub(crate) fn hear_time(&self, samples: &mut Samples) -> Result<u64> {
+        let here = clocks::now();
+        let mut r = Reader::new(self.body());
+        samples.add(&Clocks::take(&mut r).map_err(bad)?, &here);
+        r.u64().map_err(bad)
     }
 
     /// The other end of [`Link::echo`]: median round trip of one byte, in ns.
     pub(crate) fn measure(&mut self, n: u64) -> Result<u64> {
         let n = n.clamp(1, MAX_ECHOES);
-        self.ping(n)?;
+        self.tell_time(n)?;
+        self.welcomed()?;
         let mut times = KVec::with_capacity(n as usize, GFP_KERNEL)?;
         let mut byte = [1u8];
         for _ in 0..n {
@@ -420,6 +458,16 @@ impl Link {
             Err(EPROTO)
         }
     }
+}
+
+/// Body of a `Ping`.
+fn time(echoes: u64) -> Result<[u8; 48]> {
+    let mut body = [0u8; 48];
+    let mut w = Writer::new(&mut body);
+    clocks::now().put(&mut w);
+    w.u64(echoes);
+    w.len().map_err(bad)?;
+    Ok(body)
 }
 
 fn task_write(to: u64, data: &[u8]) -> Result {

@@ -15,6 +15,7 @@ use crate::sys::errno::{ECONNREFUSED, ECONNRESET, ENETDOWN, EOPNOTSUPP, EPROTO, 
 use crate::cluster::{cluster, Cluster};
 use crate::deputy::{self, Away, Deputy};
 use crate::link::{self, bad, Link};
+use crate::omcore::clocks;
 use crate::omcore::wire::{Kind, Reader, Writer};
 use crate::sys::group::sharers;
 use crate::sys::task::{self, Role, Task};
@@ -33,9 +34,6 @@ const ARRIVING_TRIES: u32 = 500;
 
 /// So often it is tried to leave while somebody else writes to the memory.
 const UNDISTURBED_TRIES: u32 = 4;
-
-/// The fastest of so many messages tells the difference between the nodes' clocks.
-const CLOCK_SAMPLES: u32 = 4;
 
 pub(super) type Outcome<T> = core::result::Result<T, Refusal>;
 
@@ -80,7 +78,7 @@ pub(crate) fn begin(task: &Task, target: Target, cause: Cause) -> Outcome<Arc<Re
         if let Target::Node(to) = target {
             // A hop begins with coming home: not for a node that does not answer.
             if to != away.node {
-                drop(link::connect(c, to).map_err(|e| unreachable(to, e))?);
+                link::connect(c, to).and_then(|mut l| l.tell_time(0)).map_err(|e| unreachable(to, e))?;
             }
         }
         if let Some(same) = away.asked(target) {
@@ -386,12 +384,29 @@ pub(super) fn await_kind(link: &mut Link, kind: Kind, to: u16) -> Outcome<()> {
     if frame.kind == kind {
         return Ok(());
     }
-    if frame.kind == Kind::Refuse {
-        let (e, words) = link::refusal(link);
-        let words = core::str::from_utf8(words).unwrap_or("no reason given");
-        return Err(Refusal::new(e, format_args!("node {to} refused: {words}")));
+    Err(otherwise(link, frame.kind, to))
+}
+
+/// Waits to be let in, and tells the time again as often as the other side wants to hear it.
+fn await_accept(link: &mut Link, to: u16) -> Outcome<()> {
+    for _ in 0..clocks::MESSAGES {
+        match link.recv().map_err(|e| lost(to, e))?.kind {
+            Kind::Accept => return Ok(()),
+            Kind::Pong => link.tell_time(0).map_err(|e| lost(to, e))?,
+            kind => return Err(otherwise(link, kind, to)),
+        }
     }
     Err(lost(to, EPROTO))
+}
+
+/// Something else was said than was waited for.
+fn otherwise(link: &Link, said: Kind, to: u16) -> Refusal {
+    if said == Kind::Refuse {
+        let (e, words) = link::refusal(link);
+        let words = core::str::from_utf8(words).unwrap_or("no reason given");
+        return Refusal::new(e, format_args!("node {to} refused: {words}"));
+    }
+    lost(to, EPROTO)
 }
 
 fn leave(to: u16, so_far: Option<Move>, seat: &Seat, cause: Cause) -> Outcome<Arc<Deputy>> {
@@ -438,17 +453,14 @@ fn try_leave(to: u16, so_far: Option<Move>, seat: &Seat, cause: Cause) -> Outcom
     let objects = Claims::leaving(to)?;
     let mut link = link::connect(c, to).map_err(|e| unreachable(to, e))?;
 
-    // The vessel's clocks are set before it starts: some samples of ours.
-    for _ in 0..CLOCK_SAMPLES {
-        link.ping(0).map_err(|e| lost(to, e))?;
-        await_kind(&mut link, Kind::Pong, to)?;
-    }
+    // The vessel's clocks are set before it starts.
+    link.tell_time_along().map_err(|e| lost(to, e))?;
     let mut body = [0u8; 512];
     let mut w = Writer::new(&mut body);
     Profile::own(numbers.len() as u32, passage, cause).put(&mut w);
     let len = w.len().map_err(|_| EINVAL)?;
     link.send(Kind::Move, &[body.get(..len).ok_or(EINVAL)?]).map_err(|e| lost(to, e))?;
-    await_kind(&mut link, Kind::Accept, to)?;
+    await_accept(&mut link, to)?;
 
     let begun = task::now_ns();
     let mut thread = Thread::capture(0, false)?;

@@ -19,13 +19,23 @@
 #include "clocks.h"
 #include "shim.h"
 
+/* All at one instant, so that their distances from each other are exact. */
 void om_clocks(struct om_clocks *c)
 {
-	c->monotonic = ktime_get_ns();
-	c->boottime = ktime_get_boottime_ns();
-	c->raw = ktime_get_raw_ns();
-	c->realtime = ktime_get_real_ns();
-	c->tai = ktime_get_clocktai_ns();
+	struct system_time_snapshot now, after;
+	ktime_t monotonic;
+
+	do {
+		ktime_get_snapshot(&now);
+		monotonic = ktime_sub(now.real, ktime_mono_to_real(0));
+		c->boottime = ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_BOOT));
+		c->tai = ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_TAI));
+		/* Had a clock been set in between, the distances would be of two times. */
+		ktime_get_snapshot(&after);
+	} while (now.clock_was_set_seq != after.clock_was_set_seq);
+	c->monotonic = ktime_to_ns(monotonic);
+	c->raw = ktime_to_ns(now.raw);
+	c->realtime = ktime_to_ns(now.real);
 }
 
 #ifdef CONFIG_TIME_NS
@@ -90,7 +100,24 @@ s64 om_timens_shift(void)
 {
 	return timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
 }
+
+/*
+ * Waits until the process' own clock has got there. Something has told it of that moment already, and its clock is
+ * behind by less than a message takes: what is farther ahead is no time of home's.
+ */
+void om_clocks_await(u64 monotonic)
+{
+	s64 behind = monotonic - (ktime_get_ns() + om_timens_shift());
+	ktime_t wait = ns_to_ktime(behind);
+
+	if (behind <= 0 || behind > NSEC_PER_SEC)
+		return;
+	set_current_state(TASK_KILLABLE | TASK_FREEZABLE);
+	schedule_hrtimeout(&wait, HRTIMER_MODE_REL);
+}
 #else
+/* Its clocks are this node's, which have nothing to do with home's. */
+void om_clocks_await(u64 monotonic) { }
 void om_clocks_shift(const struct om_shifts *s) { }
 static struct timespec64 shift_of(clockid_t clock) { return (struct timespec64){ 0, 0 }; }
 s64 om_timens_shift(void) { return 0; }

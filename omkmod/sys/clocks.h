@@ -18,6 +18,7 @@ struct om_shifts {
 
 void om_clocks(struct om_clocks *c);
 void om_clocks_shift(const struct om_shifts *s);
+void om_clocks_await(u64 monotonic);
 void om_clocks_seen(u64 *monotonic, u64 *raw, u64 *realtime);
 s64 om_timens_shift(void);
 long om_clock_call(const struct pt_regs *regs);

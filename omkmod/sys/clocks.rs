@@ -11,3 +11,9 @@ pub(crate) fn now() -> Clocks {
     unsafe { ffi::om_clocks(&mut clocks) };
     clocks
 }
+
+/// The current process, a guest, waits until its monotonic clock has reached this, ns.
+pub(crate) fn wait_until(monotonic: u64) {
+    // SAFETY: process context; the clocks read are those of this task.
+    unsafe { ffi::om_clocks_await(monotonic) }
+}

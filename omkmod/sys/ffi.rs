@@ -332,6 +332,7 @@ extern "C" {
 
     // clocks.c
     pub(super) fn om_clocks(clocks: *mut wire::Clocks);
+    pub(super) fn om_clocks_await(monotonic: u64);
     pub(super) fn om_clock_call(regs: *const Opaque) -> c_long;
 
     // vessel.c

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * How long a call takes: `calls KIND COUNT` makes COUNT calls and prints the nanoseconds they took. KIND is
- * lseek (needs home, no memory), pread (needs home, 4 KB come back), yield (local), compute (no call).
+ * lseek (needs home, no memory), pread (needs home, 4 KB come back), yield (local), compute (no call), fork (a child that ends
+ * at once is waited for), exec (a child that executes a program that ends at once).
  */
 #include "program.h"
 #include <sched.h>
+#include <sys/wait.h>
 #include <time.h>
+
+static void child(int executes)
+{
+	int status;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		if (executes)
+			execl("/proc/self/exe", "calls", "nothing", NULL);
+		_exit(executes);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(status == 0);
+}
 
 int main(int argc, char **argv)
 {
@@ -13,6 +30,8 @@ int main(int argc, char **argv)
 	static char buffer[4096];
 	volatile double x = 1;
 
+	if (argc == 2 && !strcmp(argv[1], "nothing"))
+		return 0;
 	if (argc != 3)
 		fail("usage: calls KIND COUNT");
 	long count = atol(argv[2]);
@@ -29,6 +48,10 @@ int main(int argc, char **argv)
 				CHECK(pread(fd, buffer, sizeof buffer, 0) == sizeof buffer);
 			else if (!strcmp(argv[1], "yield"))
 				CHECK(sched_yield() == 0);
+			else if (!strcmp(argv[1], "fork"))
+				child(0);
+			else if (!strcmp(argv[1], "exec"))
+				child(1);
 			else
 				for (int j = 0; j < 1000; j++)
 					x = x * 1.0000001;

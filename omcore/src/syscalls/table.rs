@@ -158,7 +158,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     56 clone Life [];
     57 fork Life [];
     58 vfork Life [];
-    59 execve Exec [0 InStr];
+    59 execve Exec [0 InStr, 1 InStrs, 2 InStrs];
     60 exit Exit [];
     61 wait4 Forwarded [1 InOutFixed(4), 3 InOutFixed(RUSAGE)];
     62 kill Forwarded [] SELF_SIGNAL;
@@ -431,7 +431,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     319 memfd_create Forwarded [0 InStr];
     320 kexec_file_load Forwarded [];
     321 bpf Forwarded [1 InOutArray { count_arg: 2, size: 1 }];
-    322 execveat Exec [1 InStr];
+    322 execveat Exec [1 InStr, 2 InStrs, 3 InStrs];
     323 userfaultfd Home [] "Watches the faults of one address space.";
     324 membarrier Local [] "Memory: registrations, which mark the address space.";
     325 mlock2 Memory [] LOCKS;

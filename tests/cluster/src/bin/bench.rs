@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 #[command(
     version,
     after_help = "\
-Groups: calls, local, migration, idle (what being away costs); fibonacci, unequal, io, make (what balancing brings)
+Groups: calls, life, local, migration, idle (what being away costs); fibonacci, unequal, io, make (what balancing brings)
 
 Examples:
   bench --only fibonacci --runs 3
@@ -59,8 +59,9 @@ impl Arguments {
 /// Measures one group of costs.
 type Measure = fn(&Bench) -> Result<Vec<Figure>>;
 
-const COSTS: [(&str, Measure); 4] = [
+const COSTS: [(&str, Measure); 5] = [
     ("calls", Bench::forwarded_calls),
+    ("life", Bench::life),
     ("local", Bench::local_work),
     ("migration", Bench::migration),
     ("idle", Bench::idle_memory),
@@ -169,6 +170,18 @@ impl Bench {
         ];
         self.cluster.node(2).sh("rmmod kping")?;
         Ok(figures)
+    }
+
+    /// What a shell script is made of.
+    fn life(&self) -> Result<Vec<Figure>> {
+        [("fork", "a child that ends at once, of a parent that is away"), ("exec", "the same, with an exec")]
+            .into_iter()
+            .map(|(kind, what)| {
+                let count = 40;
+                let run = |away| move || Ok(self.call_ns(kind, count, away)? / 1e6);
+                Ok(self.both(what, "ms", run(true), run(false))?.base_is("at home"))
+            })
+            .collect()
     }
 
     fn local_work(&self) -> Result<Vec<Figure>> {

@@ -45,6 +45,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend([
         shared("moves/unequal-clocks", unequal_clocks),
         shared("moves/sets-the-clock", sets_the_clock),
+        shared("moves/late-clock", late_clock),
         shared("moves/features", features),
         shared("moves/from-any-home", from_any_home),
         shared("moves/back-and-forth", |cluster| back_and_forth(cluster, "memsum -m 2", 20)),
@@ -112,6 +113,32 @@ fn unequal_clocks(cluster: &Cluster) -> Result<()> {
     let toured = set([4000, -4000]).and_then(|()| tour(cluster, "clocks", true));
     let set_right = set([0, 0]);
     toured.and(set_right)
+}
+
+/// What tells the host of home's clocks was slow, so the guest's are behind by a lot. A sleep, which home times, is as long as it
+/// should be all the same.
+fn late_clock(cluster: &Cluster) -> Result<()> {
+    const SCRIPT: &str = r#"import time
+print('there', flush=True)
+input()
+slept = []
+for _ in range(10):
+    before = time.monotonic()
+    time.sleep(0.1)
+    slept.append(time.monotonic() - before)
+print(min(slept) >= 0.1, slept)"#;
+    let home = cluster.node(1);
+    home.write("/tmp/script", SCRIPT)?;
+    let python = home.command(&["python3", "/tmp/script"]).piped_input().spawn()?;
+    python.wait_for_output("there")?;
+    cluster.network().set(1, 2, Faults::delay(Duration::from_millis(60)));
+    home.migrate(python.pid(), to(2))?;
+    cluster.network().restore_all();
+    python.write(b"\n")?;
+    python.close_input()?;
+    let said = python.wait()?.expect_success()?.text();
+    ensure!(said.contains("True"), "{said}");
+    Ok(())
 }
 
 /// A process that is away sets home's clock, sees that itself, and is where it was.
