@@ -2,9 +2,10 @@
 /*
  * Who looks at a process from outside finds it at home.
  *
- * - A tracer that attaches to a process which is stopped and away would find a task without memory and with old registers: a
- *   stopped task hears of nothing. So ptrace() waits here until the process is home, where it stops again. Any other
- *   process notices itself that it has a tracer. 64-bit tracers only: a 32-bit one can do nothing with a 64-bit process.
+ * - A tracer that attaches to a process which is away would find a task without memory and with old registers. So ptrace()
+ *   waits here until the process is home; one that is stopped stops again there. A process notices itself that it has a
+ *   tracer, but not when it is stopped, nor in the moment before it takes a signal, which it would then show without being
+ *   home. 64-bit tracers only: a 32-bit one can do nothing with a 64-bit process.
  * - /proc/PID/mem of a process that is away has nothing to read: mem_rw(), which reads and writes it, waits likewise.
  *   (process_vm_readv() needs no help: om_fault().)
  */
@@ -30,7 +31,7 @@ DEFINE_STATIC_CALL(om_sc_mem_rw, stub_mem_rw);
 
 static bool attach_hooked __ro_after_init, mem_hooked __ro_after_init;
 
-/* The process that waits for this, if it is stopped, is away, and may be traced by the caller: others are not called home for him. */
+/* The process that waits for this, if it is away and may be traced by the caller: others are not called home for him. */
 static pid_t absent(pid_t pid)
 {
 	struct task_struct *task;
@@ -41,8 +42,7 @@ static pid_t absent(pid_t pid)
 	rcu_read_unlock();
 	if (!task)
 		return 0;
-	if (om_role_kind(task, NULL) == OM_DEPUTY && task_is_stopped(task) &&
-	    static_call(om_sc_may_access)(task, PTRACE_MODE_ATTACH_REALCREDS))
+	if (om_role_kind(task, NULL) == OM_DEPUTY && static_call(om_sc_may_access)(task, PTRACE_MODE_ATTACH_REALCREDS))
 		found = task_tgid_nr(task);
 	put_task_struct(task);
 	return found;
