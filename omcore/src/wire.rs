@@ -605,6 +605,8 @@ record! {
         /// Mask in force when it was taken; 1: the guest's own must be restored afterwards; 2: more signals wait for the
         /// end of the handler.
         mask, restore_mask,
+        /// What home's monotonic clock said, ns: the guest's must have reached that before the handler runs.
+        after,
     }
 }
 

@@ -467,9 +467,9 @@ impl Deputy {
             }
             Ok(x.unseen.push((number, *s), GFP_KERNEL)?)
         })??;
-        let mut body = [0u8; 24 + wire::SIGINFO_LEN];
+        let mut body = [0u8; 32 + wire::SIGINFO_LEN];
         let mut w = Writer::new(&mut body);
-        wire::Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask }.put(&mut w);
+        wire::Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, after: task::now_ns() }.put(&mut w);
         w.bytes(&s.info);
         w.len().map_err(bad)?;
         self.say(Kind::Signal, &[&body])

@@ -51,7 +51,7 @@ impl Guest {
                     return Ok(false);
                 }
                 // Home sees to them itself, unless it cannot receive the process.
-                Kind::Signal => held.push(self.read_signal()?, GFP_KERNEL)?,
+                Kind::Signal => held.push(self.read_signal()?.0, GFP_KERNEL)?,
                 Kind::Pause | Kind::Resume | Kind::Sync => self.heard(frame)?,
                 // Said before home knew.
                 Kind::ComeHome | Kind::Due => {}

@@ -21,7 +21,7 @@ use crate::omcore::syscalls::{self, Class};
 use crate::omcore::wire::{self, Kind, Reader, Usage, Writer};
 use crate::process::journey::comm_text;
 use crate::sys::task::{self, Kick, Role, Task, TaskCell};
-use crate::sys::{memory, Bytes, Signal};
+use crate::sys::{clocks, memory, Bytes, Signal};
 use company::Company;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -618,7 +618,8 @@ impl Guest {
     }
 
     fn take_signal(&self) -> Result {
-        let signal = self.read_signal()?;
+        let (signal, after) = self.read_signal()?;
+        clocks::wait_until(after);
         self.accept_signal(&signal)
     }
 
@@ -641,14 +642,16 @@ impl Guest {
         declined.iter().try_for_each(|number| self.say(Kind::Declined, &[&number.to_le_bytes(), &mask]))
     }
 
-    /// The signal in the present frame.
-    fn read_signal(&self) -> Result<Signal> {
+    /// The signal in the present frame, and when home has sent it.
+    fn read_signal(&self) -> Result<(Signal, u64)> {
         self.link.with(|l| {
             let mut r = Reader::new(l.body());
             let s = wire::Signal::take(&mut r).map_err(bad)?;
             let info = r.array().map_err(bad)?;
             r.finish().map_err(bad)?;
-            Ok::<_, Error>(Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, blocks: 0, once: 0, info })
+            let signal =
+                Signal { signo: s.signo, mask: s.mask, restore_mask: s.restore_mask, blocks: 0, once: 0, info };
+            Ok::<_, Error>((signal, s.after))
         })?
     }
 

@@ -15,9 +15,13 @@
 #include "shim.h"
 #include "vdso.h"
 
+static const u8 ENDBR[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+/* push %rbp; mov %rsp,%rbp */
+static const u8 FRAME[] = { 0x55, 0x48, 0x89, 0xe5 };
 /* test %rdi,%rdi; je .+5; mov %rax,(%rdi); ret */
 static const u8 END[] = { 0x48, 0x85, 0xff, 0x74, 0x03, 0x48, 0x89, 0x07, 0xc3 };
-static const u8 ENDBR[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+/* The same with pop %rbp before ret: of kernels with frame pointers. */
+static const u8 END_FRAMED[] = { 0x48, 0x85, 0xff, 0x74, 0x03, 0x48, 0x89, 0x07, 0x5d, 0xc3 };
 
 /* Offsets in the vDSO: where time() begins to do something, where it has the result in a register, and clock_gettime(). */
 struct places {
@@ -51,17 +55,25 @@ static const Elf64_Sym *find(const struct vdso_image *image, const char *name)
 static bool find_places(const struct vdso_image *image, struct places *p)
 {
 	const Elf64_Sym *time = find(image, "__vdso_time"), *clock_gettime = find(image, "__vdso_clock_gettime");
-	const u8 *code;
-	u32 at;
+	const u8 *code, *end = END;
+	u32 at = 0, end_size = sizeof(END);
 
 	if (!time || !clock_gettime)
 		return false;
 	code = image->data + time->st_value;
-	at = time->st_size >= sizeof(ENDBR) && !memcmp(code, ENDBR, sizeof(ENDBR)) ? sizeof(ENDBR) : 0;
+	if (time->st_size >= sizeof(ENDBR) + sizeof(FRAME)) {
+		if (!memcmp(code, ENDBR, sizeof(ENDBR)))
+			at += sizeof(ENDBR);
+		if (!memcmp(code + at, FRAME, sizeof(FRAME))) {
+			at += sizeof(FRAME);
+			end = END_FRAMED;
+			end_size = sizeof(END_FRAMED);
+		}
+	}
 	p->begin = time->st_value + at;
 	p->clock_gettime = clock_gettime->st_value;
-	for (; at + sizeof(END) <= time->st_size; at++) {
-		if (!memcmp(code + at, END, sizeof(END))) {
+	for (; at + end_size <= time->st_size; at++) {
+		if (!memcmp(code + at, end, end_size)) {
 			p->end = time->st_value + at;
 			return true;
 		}

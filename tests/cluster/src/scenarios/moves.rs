@@ -116,9 +116,18 @@ fn unequal_clocks(cluster: &Cluster) -> Result<()> {
 }
 
 /// What tells the host of home's clocks was slow, so the guest's are behind by a lot. A sleep, which home times, is as long as it
-/// should be all the same.
+/// should be all the same, and a timer does not go off early.
 fn late_clock(cluster: &Cluster) -> Result<()> {
-    const SCRIPT: &str = r#"import time
+    const SCRIPT: &str = r#"import ctypes, signal, time
+libc = ctypes.CDLL(None)
+timer = ctypes.c_void_p()
+assert libc.timer_create(time.CLOCK_MONOTONIC, None, ctypes.byref(timer)) == 0
+def at(when):
+    seconds = int(when)
+    spec = (ctypes.c_long * 4)(0, 0, seconds, int((when - seconds) * 1e9) + 1)
+    assert libc.timer_settime(timer, 1, ctypes.byref(spec), None) == 0
+rung = []
+signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
 print('there', flush=True)
 input()
 slept = []
@@ -126,7 +135,14 @@ for _ in range(10):
     before = time.monotonic()
     time.sleep(0.1)
     slept.append(time.monotonic() - before)
-print(min(slept) >= 0.1, slept)"#;
+early = []
+for n in range(10):
+    when = time.monotonic() + 0.3
+    at(when)
+    while len(rung) == n:
+        pass
+    early.append(when - rung[n])
+print(min(slept) >= 0.1 and max(early) <= 0, slept, early)"#;
     let home = cluster.node(1);
     home.write("/tmp/script", SCRIPT)?;
     let python = home.command(&["python3", "/tmp/script"]).piped_input().spawn()?;
