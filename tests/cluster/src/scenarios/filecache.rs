@@ -8,7 +8,8 @@ use anyhow::{ensure, Context, Result};
 use nix::sys::signal::Signal;
 
 use crate::{
-    scenario::{shared, Scenario},
+    openmosix::Joined,
+    scenario::{own, shared, Scenario},
     Cluster, Node,
 };
 
@@ -18,18 +19,25 @@ const SETTLED: Duration = Duration::from_secs(5);
 const PAGES: u64 = 64;
 
 pub fn all() -> Vec<Scenario> {
-    vec![shared("filecache/kept", kept), shared("filecache/text", text), shared("filecache/changed", changed)]
+    // Node 2 may keep 64 MB at most.
+    let small_host = Cluster::builder().nodes(2).memory_mb(512).node_memory_mb(2, 256);
+    vec![
+        shared("filecache/kept", kept),
+        shared("filecache/text", text),
+        shared("filecache/changed", changed),
+        own("filecache/full", small_host, |cluster| full(cluster)),
+    ]
 }
 
 /// A file system whose files' pages are kept, on a loop device: what is in memory has none.
 struct Disk<'a>(&'a Node);
 
 impl<'a> Disk<'a> {
-    fn new(node: &'a Node) -> Result<Self> {
-        node.sh(
-            "mkdir -p /tmp/disk && truncate -s 16M /tmp/disk.image && mke2fs -q -t ext4 /tmp/disk.image && \
-             mount -o loop /tmp/disk.image /tmp/disk",
-        )?;
+    fn new(node: &'a Node, megabytes: u32) -> Result<Self> {
+        node.sh(&format!(
+            "mkdir -p /tmp/disk && truncate -s {megabytes}M /tmp/disk.image && mke2fs -q -t ext4 /tmp/disk.image && \
+             mount -o loop /tmp/disk.image /tmp/disk"
+        ))?;
         Ok(Disk(node))
     }
 
@@ -68,7 +76,7 @@ fn received(host: &Node) -> Result<u64> {
 /// The second guest finds there what the first one has brought, until the node needs the memory.
 fn kept(cluster: &Cluster) -> Result<()> {
     let (home, host) = (cluster.node(1), cluster.node(2));
-    let disk = Disk::new(home)?;
+    let disk = Disk::new(home, 16)?;
     disk.fill("first")?;
     std::thread::sleep(SETTLED);
     host.sh("echo 2 >/proc/sys/vm/drop_caches")?;
@@ -81,7 +89,12 @@ fn kept(cluster: &Cluster) -> Result<()> {
     }
     let kept = kept_bytes(host)?;
     ensure!(kept >= PAGES * 4096, "the host keeps {kept} bytes only");
-    ensure!(came[1] + PAGES * 4096 <= came[0], "the first one brought {} bytes, the second one {}", came[0], came[1]);
+    ensure!(
+        came[1] + PAGES * 4096 <= came[0],
+        "the first one brought {} bytes, the second one {}",
+        came[0],
+        came[1]
+    );
     host.sh("echo 2 >/proc/sys/vm/drop_caches")?;
     ensure!(kept_bytes(host)? < kept, "it was told to let go, and still keeps {} bytes", kept_bytes(host)?);
     Ok(())
@@ -96,11 +109,13 @@ fn text(cluster: &Cluster) -> Result<()> {
             awk '/^[0-9a-f]+-/ {text = $2 == "r-xp"} text && /^Shared_Clean/ {sum += $2} END {print sum + 0}' $process/smaps
         fi
     done"#;
-    let sleepers: Vec<_> =
-        (0..2).map(|_| home.command(&["omctl", "mosrun", "2", "sleep", "1000"]).spawn()).collect::<Result<_>>()?;
+    let sleepers: Vec<_> = (0..2)
+        .map(|_| home.command(&["omctl", "mosrun", "2", "sleep", "1000"]).spawn())
+        .collect::<Result<_>>()?;
     host.wait_until("both share their text", Duration::from_secs(60), || {
         let shared = host.sh(SHARED)?;
-        Ok(shared.lines().count() == 2 && shared.lines().all(|kb| kb.parse::<u64>().is_ok_and(|kb| kb >= 100)))
+        Ok(shared.lines().count() == 2
+            && shared.lines().all(|kb| kb.parse::<u64>().is_ok_and(|kb| kb >= 100)))
     })
     .with_context(|| host.sh(SHARED).unwrap_or_default())?;
     host.sh("echo 2 >/proc/sys/vm/drop_caches")?;
@@ -119,7 +134,7 @@ fn text(cluster: &Cluster) -> Result<()> {
 /// Whatever way a file changes, the next guest sees it.
 fn changed(cluster: &Cluster) -> Result<()> {
     let (home, host) = (cluster.node(1), cluster.node(2));
-    let disk = Disk::new(home)?;
+    let disk = Disk::new(home, 16)?;
     disk.fill("first")?;
     std::thread::sleep(SETTLED);
     let ways: [(&str, &str); 5] = [
@@ -143,6 +158,50 @@ fn changed(cluster: &Cluster) -> Result<()> {
             std::thread::sleep(SETTLED);
         }
         ensure!(kept_bytes(host)? != 0, "nothing is kept");
+    }
+    Ok(())
+}
+
+/// Two guests run more text than the host may keep: the rest of it is copied, and they see what is in the file.
+fn full(cluster: &Cluster) -> Result<()> {
+    const SCRIPT: &str = r#"import mmap, zlib
+with open('/tmp/disk/text') as file:
+    text = mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
+print(zlib.crc32(text), flush=True)
+input()
+print(zlib.crc32(text), flush=True)"#;
+    const MEGABYTES: u64 = 80;
+    cluster.load_module()?;
+    cluster.join()?;
+    let (home, host) = (cluster.node(1), cluster.node(2));
+    let _disk = Disk::new(home, 100)?;
+    home.write("/tmp/script", SCRIPT)?;
+    home.sh(&format!("head -c {} /dev/urandom >/tmp/disk/text; sync", MEGABYTES << 20))?;
+    std::thread::sleep(SETTLED);
+    let there = home.sh("echo | python3 /tmp/script")?;
+    let sum = there.lines().next().context("it said nothing")?;
+    let mut guests = Vec::new();
+    for _ in 0..2 {
+        let guest =
+            home.command(&["omctl", "mosrun", "2", "python3", "/tmp/script"]).piped_input().spawn()?;
+        guest.wait_for_output(sum)?;
+        guests.push(guest);
+        let (kept, total) =
+            (kept_bytes(host)?, host.sh("awk '/^MemTotal/ {print $2 * 1024}' /proc/meminfo")?);
+        let limit = total.trim().parse::<u64>()? / 4;
+        ensure!(kept <= limit, "the host keeps {kept} bytes, and may keep {limit}");
+        ensure!(kept + (4 << 20) >= limit, "the host keeps {kept} bytes only");
+        host.sh("echo 2 >/proc/sys/vm/drop_caches")?;
+        ensure!(
+            kept_bytes(host)? > limit / 2,
+            "text in use was dropped: {} bytes are left",
+            kept_bytes(host)?
+        );
+    }
+    for guest in guests {
+        guest.write(b"\n")?;
+        let said = guest.wait()?.expect_success()?.text();
+        ensure!(said == there, "away it saw {said}, at home {there}");
     }
     Ok(())
 }
