@@ -379,7 +379,7 @@ impl Deputy {
                 self.say(Kind::Resume, &[])?;
                 return Ok(());
             }
-            if let Some(s) = task::take_signal() {
+            if let Some(s) = task::take_signal(self.away.borrows()) {
                 self.send_signal(&s)?;
             }
             if stopping {
@@ -442,7 +442,7 @@ impl Deputy {
                 continue;
             }
             task::stop_again();
-            if let Some(s) = task::take_signal() {
+            if let Some(s) = task::take_signal(self.away.borrows()) {
                 self.send_signal(&s)?;
             }
         }

@@ -183,7 +183,7 @@ extern "C" {
     pub(super) fn om_blocked() -> u64;
     pub(super) fn om_set_blocked(bits: u64);
     pub(super) fn om_restore_mask();
-    pub(super) fn om_take_signal(out: *mut Signal) -> bool;
+    pub(super) fn om_take_signal(out: *mut Signal, cores: bool) -> bool;
     pub(super) fn om_stop_pending() -> bool;
     pub(super) fn om_never_restarted(nr: c_uint) -> bool;
     pub(super) fn om_signals_wait() -> bool;

@@ -1303,14 +1303,27 @@ void om_restore_mask(void)
 
 /*
  * Lets the kernel take signals as the process' dispositions say; may stop, and may never return. True: one has
- * a handler, which the guest must run; mask and one-shot effects have been applied here.
+ * a handler, which the guest must run; mask and one-shot effects have been applied here. Unless told so it takes none that would
+ * end the process with a core file: they stay pending, for om_core_pending().
  */
-bool om_take_signal(struct om_signal *out)
+bool om_take_signal(struct om_signal *out, bool cores)
 {
 	struct ksignal ksig;
-	sigset_t next, pending;
+	sigset_t next, pending, all, held = {};
+	bool taken;
 
-	if (!om_get_signal_raw(&ksig))
+	/* One may come while this task is stopped in here, or at any time. */
+	if (!cores) {
+		sigfillset(&all);
+		spin_lock_irq(&current->sighand->siglock);
+		held.sig[0] = cores_among(&all);
+		spin_unlock_irq(&current->sighand->siglock);
+		sigprocmask(SIG_BLOCK, &held, NULL);
+	}
+	taken = om_get_signal_raw(&ksig);
+	if (!cores)
+		sigprocmask(SIG_UNBLOCK, &held, NULL);
+	if (!taken)
 		return false;
 	out->signo = ksig.sig;
 	out->mask = current->blocked.sig[0];

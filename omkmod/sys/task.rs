@@ -690,11 +690,12 @@ pub(crate) fn restore_mask() {
     unsafe { ffi::om_restore_mask() };
 }
 
-/// Takes a pending signal as the dispositions say: may stop, may never return. `Some`: one with a handler.
-pub(crate) fn take_signal() -> Option<Signal> {
+/// Takes a pending signal as the dispositions say: may stop, may never return. `Some`: one with a handler. One that would end the
+/// process with a core file is taken only if `cores`.
+pub(crate) fn take_signal(cores: bool) -> Option<Signal> {
     let mut s = Signal { signo: 0, mask: 0, restore_mask: 0, blocks: 0, once: 0, info: [0; wire::SIGINFO_LEN] };
     // SAFETY: `s` has the layout of `struct om_signal`.
-    unsafe { ffi::om_take_signal(&mut s) }.then_some(s)
+    unsafe { ffi::om_take_signal(&mut s, cores) }.then_some(s)
 }
 
 /// Is this task stopped for everybody else, and was roused?

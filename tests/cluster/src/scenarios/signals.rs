@@ -154,16 +154,21 @@ fn faults(cluster: &Cluster) -> Result<()> {
 /// A core file of a process that dies while it is away has the guest's registers and memory.
 fn core_file(cluster: &Cluster) -> Result<()> {
     let home = cluster.node(1);
-    let script = "rm -rf /tmp/core && mkdir /tmp/core && cd /tmp/core && ulimit -c unlimited
-        /programs/timers-dynamic -p progress forever & child=$!
-        while ! [ -s progress ]; do sleep 0.1; done
-        omctl migrate $child 2 || exit 1; sleep 1; [ $(omctl where $child) = 2 ] || exit 2
-        kill -SEGV $child; wait $child; echo $?
-        gdb -batch -ex 'print *(int *)&marker' -ex backtrace /programs/timers-dynamic core* 2>&1
-        echo 'where the program header should be:'; ls -ls core*; od -A d -t x1 -j 8192 -N 128 core*";
-    let found = home.sh(script)?;
-    for word in ["139\n", "= 271828", "main ("] {
-        ensure!(found.contains(word), "no `{word}` in:\n{found}");
+    // The second one takes the signal where it has stood still, without a look whether it should come home first.
+    for kill in ["kill -SEGV $child", "kill -STOP $child; sleep 0.5; kill -SEGV $child; kill -CONT $child"] {
+        let script = format!(
+            "rm -rf /tmp/core && mkdir /tmp/core && cd /tmp/core && ulimit -c unlimited
+            /programs/timers-dynamic -p progress forever & child=$!
+            while ! [ -s progress ]; do sleep 0.1; done
+            omctl migrate $child 2 || exit 1; sleep 1; [ $(omctl where $child) = 2 ] || exit 2
+            {kill}; wait $child; echo $?
+            gdb -batch -ex 'print *(int *)&marker' -ex backtrace /programs/timers-dynamic core* 2>&1
+            echo 'where the program header should be:'; ls -ls core*; od -A d -t x1 -j 8192 -N 128 core*"
+        );
+        let found = home.sh(&script)?;
+        for word in ["139\n", "= 271828", "main ("] {
+            ensure!(found.contains(word), "no `{word}` after {kill} in:\n{found}");
+        }
     }
     Ok(())
 }
