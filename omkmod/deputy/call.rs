@@ -47,7 +47,18 @@ fn for_the_next_program(nr: u32) -> bool {
     matches!(nr, 135 | 157 | 238 | 272 | 308 | 317)
 }
 
+/// Reads and writes, by whatever way, and the ioctl of `/proc/PID/pagemap`.
+fn is_reading(nr: u32) -> bool {
+    matches!(nr, 0 | 1 | 16..=20 | 295 | 296 | 327 | 328)
+}
+
 impl Deputy {
+    /// What the kernel tells of a process' pages, `/proc/self/smaps` and the like, is true where they are: the process reads it at home.
+    fn looks_at_itself(&self, nr: u32, args: [u64; 6]) -> bool {
+        let [fd, ..] = args;
+        is_reading(nr) && !self.away.borrows() && task::shows_pages(fd)
+    }
+
     pub(super) fn call(&self, frame: Frame) -> Result<Option<End>> {
         self.away.calls.fetch_add(1, Ordering::Relaxed);
         let (call, regs) = self.take_call(frame)?;
@@ -77,6 +88,11 @@ impl Deputy {
             // Nothing would interrupt it any more: it is made at home.
             flags |= wire::reply_flag::COME_HOME;
             if resumed == 0 { ERESTARTNOINTR } else { resumed }
+        } else if call.purpose == purpose::MAKE && self.looks_at_itself(nr, args) {
+            self.errand.store(true, Ordering::Relaxed);
+            self.away.recall();
+            flags |= wire::reply_flag::COME_HOME;
+            ERESTARTNOINTR
         } else if let Some(ax) = self.filter(&regs, &mut flags)? {
             ax
         } else if call.purpose == purpose::JUDGE {

@@ -156,6 +156,7 @@ extern "C" {
     pub(super) fn om_syscall_real(regs: *mut Opaque) -> c_long;
     pub(super) fn om_syscall_forwarded(regs: *const u64, nr: c_uint) -> c_long;
     pub(super) fn om_is_file(fd: u32) -> bool;
+    pub(super) fn om_shows_pages(fd: u32) -> bool;
     pub(super) fn om_filtered() -> bool;
     pub(super) fn om_filter_call(regs: *const u64, result: *mut c_long) -> bool;
     pub(super) fn om_exec_forwarded(regs: *const u64, nr: c_uint) -> c_long;

@@ -10,9 +10,11 @@
 #include <linux/workqueue.h>
 #include <linux/freezer.h>
 #include <linux/kernel.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pid_namespace.h>
+#include <linux/proc_fs.h>
 #include <linux/ptrace.h>
 #include <linux/regset.h>
 #include <linux/sched/cputime.h>
@@ -269,6 +271,7 @@ int om_arm(void (*fn)(void *, bool), void *data)
 
 int om_watch_call(void (*fn)(void *, bool))
 {
+	const struct pt_regs *regs = current_pt_regs();
 	struct om_work *w;
 	int ret;
 
@@ -277,7 +280,10 @@ int om_watch_call(void (*fn)(void *, bool))
 	w = kzalloc(sizeof(*w), GFP_KERNEL);
 	if (!w)
 		return -ENOMEM;
-	w->ip = current_pt_regs()->ip;
+	w->ip = regs->ip;
+	/* It has been begun, and the kernel is about to go back to its beginning. */
+	if ((long)regs->orig_ax >= 0 && (long)regs->ax == -ERESTARTNOINTR)
+		w->ip -= OM_SYSCALL_LEN;
 	w->patience = OM_WATCH_PATIENCE;
 	w->fn = fn;
 	init_task_work(&w->work, run_work);
@@ -825,6 +831,43 @@ bool om_is_file(unsigned int fd)
 	mode = file_inode(file)->i_mode;
 	fput(file);
 	return S_ISREG(mode) || S_ISBLK(mode);
+}
+
+/* Is this a directory of the current process, or of a thread of it, in that proc file system? By its name, a number. */
+static bool is_own_directory(const struct dentry *dir, struct super_block *sb)
+{
+	struct task_struct *task;
+	bool own;
+	int nr;
+
+	if (kstrtoint(dir->d_name.name, 10, &nr))
+		return false;
+	rcu_read_lock();
+	task = pid_task(find_pid_ns(nr, proc_pid_ns(sb)), PIDTYPE_PID);
+	own = task && same_thread_group(task, current);
+	rcu_read_unlock();
+	return own;
+}
+
+/* Does this descriptor stand for a file that shows which pages of the current process are in memory? */
+bool om_shows_pages(unsigned int fd)
+{
+	static const char *const names[] = { "smaps", "smaps_rollup", "numa_maps", "pagemap", "clear_refs" };
+	struct file *file = fget(fd);
+	struct dentry *parent;
+	bool shows = false;
+
+	if (!file)
+		return false;
+	/* Names in /proc never change. */
+	if (file_inode(file)->i_sb->s_magic == PROC_SUPER_MAGIC &&
+	    match_string(names, ARRAY_SIZE(names), file->f_path.dentry->d_name.name) >= 0) {
+		parent = dget_parent(file->f_path.dentry);
+		shows = is_own_directory(parent, parent->d_sb);
+		dput(parent);
+	}
+	fput(file);
+	return shows;
 }
 
 /* Are this task's calls filtered (seccomp)? */

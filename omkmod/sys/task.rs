@@ -558,6 +558,12 @@ pub(crate) fn is_file(fd: u64) -> bool {
     unsafe { ffi::om_is_file(fd as u32) }
 }
 
+/// Does this descriptor stand for a file in `/proc` that shows which pages of the current process are in memory?
+pub(crate) fn shows_pages(fd: u64) -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ffi::om_shows_pages(fd as u32) }
+}
+
 /// Are this task's calls filtered (seccomp)?
 pub(crate) fn filtered() -> bool {
     // SAFETY: no preconditions.

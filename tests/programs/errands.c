@@ -5,6 +5,7 @@
  *     call N       so many of them; says `called N`
  *     thread       the same, once, by another thread than the first; says `called`
  *     memory N     uses N MiB from now on; says `has N`
+ *     pages N      uses N MiB, and finds that they are in memory; says `seen N`
  *     wait         one that goes on until somebody reads from descriptor 3; says `waited`
  *
  * At the end of the input it says PASS. What goes wrong it says as the other programs do.
@@ -50,6 +51,35 @@ static void wait_in_call(void)
 	CHECK(errno == EAGAIN && fcntl(ends[0], F_SETFL, 0) == 0);
 }
 
+/* In bytes, as /proc/self/smaps_rollup has it. */
+static long resident(void)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	char line[128];
+	long kb = -1;
+
+	CHECK(file);
+	while (kb < 0 && fgets(line, sizeof line, file))
+		sscanf(line, "Rss: %ld kB", &kb);
+	fclose(file);
+	CHECK(kb >= 0);
+	return kb << 10;
+}
+
+static void look_at_pages(long bytes)
+{
+	char *memory = malloc(bytes);
+	long seen;
+
+	CHECK(memory);
+	fill(memory, bytes, bytes);
+	seen = resident();
+	if (seen < bytes)
+		fail("it uses %ld bytes, and %ld are in memory", bytes, seen);
+	CHECK(is_filled(memory, bytes, bytes));
+	free(memory);
+}
+
 int main(void)
 {
 	char line[64];
@@ -70,6 +100,9 @@ int main(void)
 			CHECK(memory);
 			fill(memory, n << 20, n);
 			printf("has %ld\n", n);
+		} else if (sscanf(line, "pages %ld", &n) == 1) {
+			look_at_pages(n << 20);
+			printf("seen %ld\n", n);
 		} else if (!strcmp(line, "thread\n")) {
 			CHECK(pthread_create(&thread, NULL, call_in_thread, NULL) == 0);
 			CHECK(pthread_join(thread, NULL) == 0);

@@ -48,6 +48,7 @@ const CLOCK_SET: &str = "The guest's clocks are those of home when it arrived: i
 const FUTEX: &str = "All who share the memory are on one node.";
 const LOCKS: &str = "Home counts it and looks at the limit; the guest's node locks it, as far as its own limit allows.";
 const NUMA: &str = "For the memory at home, when it is there; at the guest nothing is placed.";
+const OWN_PAGES: &str = "Home: of the process' own smaps, smaps_rollup, numa_maps, pagemap and clear_refs in /proc.";
 const PKEYS: &str = "Protection keys are processor state and mapping state at once.";
 // These calls take a temporary mask and leave the old one in `saved_sigmask`, with TIF_RESTORE_SIGMASK set, when they are
 // interrupted; they answer ERESTARTNOHAND (epoll: EINTR). The deputy then takes the signal under the temporary mask. If it
@@ -88,7 +89,7 @@ const ROWS: usize = 375;
 
 #[rustfmt::skip]
 pub(super) static TABLE: [Entry; ROWS] = table! {
-    0 read Forwarded [1 OutBufRet { len_arg: 2 }];
+    0 read Forwarded [1 OutBufRet { len_arg: 2 }] OWN_PAGES;
     1 write Forwarded [1 InBuf { len_arg: 2 }];
     2 open Forwarded [0 InStr];
     3 close Forwarded [];
@@ -110,9 +111,9 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     16 ioctl Forwarded []
         "Terminal and socket basics are carried by number. Home: drivers that keep user memory (userfaultfd, KVM, \
          vhost, VFIO, RDMA, DRM).";
-    17 pread64 Forwarded [1 OutBufRet { len_arg: 2 }];
+    17 pread64 Forwarded [1 OutBufRet { len_arg: 2 }] OWN_PAGES;
     18 pwrite64 Forwarded [1 InBuf { len_arg: 2 }];
-    19 readv Forwarded [1 OutIov { count_arg: 2 }];
+    19 readv Forwarded [1 OutIov { count_arg: 2 }] OWN_PAGES;
     20 writev Forwarded [1 InIov { count_arg: 2 }];
     21 access Forwarded [0 InStr];
     22 pipe Forwarded [0 OutFixed(8)];
@@ -404,7 +405,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     292 dup3 Forwarded [];
     293 pipe2 Forwarded [0 OutFixed(8)];
     294 inotify_init1 Forwarded [];
-    295 preadv Forwarded [1 OutIov { count_arg: 2 }];
+    295 preadv Forwarded [1 OutIov { count_arg: 2 }] OWN_PAGES;
     296 pwritev Forwarded [1 InIov { count_arg: 2 }];
     297 rt_tgsigqueueinfo Forwarded [3 InFixed(SIGINFO)];
     298 perf_event_open Home [] "Counts on the processor where the process runs.";
@@ -436,7 +437,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     324 membarrier Local [] "Memory: registrations, which mark the address space.";
     325 mlock2 Memory [] LOCKS;
     326 copy_file_range Forwarded [1 InOutFixed(8), 3 InOutFixed(8)];
-    327 preadv2 Forwarded [1 OutIov { count_arg: 2 }];
+    327 preadv2 Forwarded [1 OutIov { count_arg: 2 }] OWN_PAGES;
     328 pwritev2 Forwarded [1 InIov { count_arg: 2 }];
     329 pkey_mprotect Home [] PKEYS;
     330 pkey_alloc Home [] PKEYS;

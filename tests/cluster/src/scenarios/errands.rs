@@ -19,6 +19,7 @@ pub fn all() -> Vec<Scenario> {
     vec![
         shared("errands/back-again", back_again),
         shared("errands/threads", threads),
+        shared("errands/own-pages", own_pages),
         shared("errands/too-many", too_many),
         shared("errands/called-home", called_home),
         shared("errands/sent-elsewhere", sent_elsewhere),
@@ -69,6 +70,17 @@ fn back_again(cluster: &Cluster) -> Result<()> {
     }
     let places = places(home, &process)?;
     ensure!(places == [1, 2, 1, 2, 1, 2, 1, 2], "it was at {places:?}");
+    finish(process)
+}
+
+/// What the kernel tells a process of its own pages is true: it looks at home, and goes back.
+fn own_pages(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let process = away(home)?;
+    tell(&process, "pages 8\n", "seen 8\n")?;
+    wait_at(home, &process, 2)?;
+    let places = places(home, &process)?;
+    ensure!(places.starts_with(&[1, 2, 1, 2]), "it was at {places:?}");
     finish(process)
 }
 
