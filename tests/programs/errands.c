@@ -6,12 +6,14 @@
  *     thread       the same, once, by another thread than the first; says `called`
  *     memory N     uses N MiB from now on; says `has N`
  *     pages N      uses N MiB, and finds that they are in memory; says `seen N`
+ *     write        writes to a file that it has mapped; says `written`
  *     wait         one that goes on until somebody reads from descriptor 3; says `waited`
  *
  * At the end of the input it says PASS. What goes wrong it says as the other programs do.
  */
 #include "program.h"
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 #define PAGE 4096
@@ -80,6 +82,23 @@ static void look_at_pages(long bytes)
 	free(memory);
 }
 
+static void write_to_mapped(void)
+{
+	static char name[] = "/tmp/errands.XXXXXX", *map;
+	static int fd;
+	static char round = 'a';
+
+	if (!map) {
+		fd = mkstemp(name);
+		CHECK(fd >= 0 && unlink(name) == 0 && ftruncate(fd, PAGE) == 0);
+		map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		CHECK(map != MAP_FAILED);
+	}
+	map[1] = ++round;
+	CHECK(pwrite(fd, &round, 1, 0) == 1);
+	CHECK(map[0] == round && map[1] == round);
+}
+
 int main(void)
 {
 	char line[64];
@@ -107,6 +126,9 @@ int main(void)
 			CHECK(pthread_create(&thread, NULL, call_in_thread, NULL) == 0);
 			CHECK(pthread_join(thread, NULL) == 0);
 			puts("called");
+		} else if (!strcmp(line, "write\n")) {
+			write_to_mapped();
+			puts("written");
 		} else if (!strcmp(line, "wait\n")) {
 			wait_in_call();
 			puts("waited");

@@ -20,6 +20,7 @@ pub fn all() -> Vec<Scenario> {
         shared("errands/back-again", back_again),
         shared("errands/threads", threads),
         shared("errands/own-pages", own_pages),
+        shared("errands/mapped-file", mapped_file),
         shared("errands/too-many", too_many),
         shared("errands/called-home", called_home),
         shared("errands/sent-elsewhere", sent_elsewhere),
@@ -81,6 +82,22 @@ fn own_pages(cluster: &Cluster) -> Result<()> {
     wait_at(home, &process, 2)?;
     let places = places(home, &process)?;
     ensure!(places.starts_with(&[1, 2, 1, 2]), "it was at {places:?}");
+    finish(process)
+}
+
+/// What it writes to a file, those see who have mapped it: that is done at home.
+fn mapped_file(cluster: &Cluster) -> Result<()> {
+    let home = cluster.node(1);
+    let process = away(home)?;
+    for turn in 1..=2 {
+        process.write(b"write\n")?;
+        home.wait_until("it has written", PROMPT, || {
+            Ok(process.stdout_so_far().matches("written").count() == turn)
+        })?;
+        wait_at(home, &process, 2)?;
+    }
+    let places = places(home, &process)?;
+    ensure!(places == [1, 2, 1, 2, 1, 2], "it was at {places:?}");
     finish(process)
 }
 
