@@ -48,7 +48,7 @@ fn for_the_next_program(nr: u32) -> bool {
 }
 
 /// Reads and writes, by whatever way, and the ioctl of `/proc/PID/pagemap`.
-fn is_reading(nr: u32) -> bool {
+fn uses_file(nr: u32) -> bool {
     matches!(nr, 0 | 1 | 16..=20 | 295 | 296 | 327 | 328)
 }
 
@@ -56,7 +56,14 @@ impl Deputy {
     /// What the kernel tells of a process' pages, `/proc/self/smaps` and the like, is true where they are: the process reads it at home.
     fn looks_at_itself(&self, nr: u32, args: [u64; 6]) -> bool {
         let [fd, ..] = args;
-        is_reading(nr) && !self.away.borrows() && task::shows_pages(fd)
+        uses_file(nr) && !self.away.borrows() && task::shows_pages(fd)
+    }
+
+    /// A call of this thread is made when the process is home, which then goes back. What the call says here: it begins anew.
+    pub(super) fn call_home_for_call(&self) -> i64 {
+        self.errand.store(true, Ordering::Relaxed);
+        self.away.recall();
+        ERESTARTNOINTR
     }
 
     pub(super) fn call(&self, frame: Frame) -> Result<Option<End>> {
@@ -89,10 +96,8 @@ impl Deputy {
             flags |= wire::reply_flag::COME_HOME;
             if resumed == 0 { ERESTARTNOINTR } else { resumed }
         } else if call.purpose == purpose::MAKE && self.looks_at_itself(nr, args) {
-            self.errand.store(true, Ordering::Relaxed);
-            self.away.recall();
             flags |= wire::reply_flag::COME_HOME;
-            ERESTARTNOINTR
+            self.call_home_for_call()
         } else if let Some(ax) = self.filter(&regs, &mut flags)? {
             ax
         } else if call.purpose == purpose::JUDGE {

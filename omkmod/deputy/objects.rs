@@ -5,7 +5,7 @@
 use super::Deputy;
 use crate::link::{bad, Frame};
 use crate::omcore::wire::{self, Kind, Vma, Writer};
-use crate::process::image::{self, ERESTARTNOINTR};
+use crate::process::image;
 use crate::sys::errno::EPROTO;
 use crate::sys::shared::{self, Claims, Part};
 use crate::sys::{memory, task};
@@ -168,9 +168,7 @@ impl Deputy {
         }
         // What the call writes must be seen by whoever computes with it: it is made when all are home.
         if how == TOUCH_WRITE && !self.away.borrows() {
-            self.errand.store(true, Ordering::Relaxed);
-            self.away.recall();
-            return ERESTARTNOINTR as c_int;
+            return self.call_home_for_call() as c_int;
         }
         match Claims::away().and_then(|objects| self.bring(objects.ids())) {
             Ok(Ok(())) => 0,

@@ -833,8 +833,8 @@ bool om_is_file(unsigned int fd)
 	return S_ISREG(mode) || S_ISBLK(mode);
 }
 
-/* Is this a directory of the current process, or of a thread of it, in that proc file system? By its name, a number. */
-static bool is_own_directory(const struct dentry *dir, struct super_block *sb)
+/* Is this a directory of the current process, or of a thread of it, in its proc file system? By its name, a number. */
+static bool is_own_directory(const struct dentry *dir)
 {
 	struct task_struct *task;
 	bool own;
@@ -843,7 +843,7 @@ static bool is_own_directory(const struct dentry *dir, struct super_block *sb)
 	if (kstrtoint(dir->d_name.name, 10, &nr))
 		return false;
 	rcu_read_lock();
-	task = pid_task(find_pid_ns(nr, proc_pid_ns(sb)), PIDTYPE_PID);
+	task = pid_task(find_pid_ns(nr, proc_pid_ns(dir->d_sb)), PIDTYPE_PID);
 	own = task && same_thread_group(task, current);
 	rcu_read_unlock();
 	return own;
@@ -863,7 +863,7 @@ bool om_shows_pages(unsigned int fd)
 	if (file_inode(file)->i_sb->s_magic == PROC_SUPER_MAGIC &&
 	    match_string(names, ARRAY_SIZE(names), file->f_path.dentry->d_name.name) >= 0) {
 		parent = dget_parent(file->f_path.dentry);
-		shows = is_own_directory(parent, parent->d_sb);
+		shows = is_own_directory(parent);
 		dput(parent);
 	}
 	fput(file);

@@ -48,7 +48,8 @@ const CLOCK_SET: &str = "The guest's clocks are those of home when it arrived: i
 const FUTEX: &str = "All who share the memory are on one node.";
 const LOCKS: &str = "Home counts it and looks at the limit; the guest's node locks it, as far as its own limit allows.";
 const NUMA: &str = "For the memory at home, when it is there; at the guest nothing is placed.";
-const OWN_PAGES: &str = "Home: of the process' own smaps, smaps_rollup, numa_maps, pagemap and clear_refs in /proc.";
+const OWN_PAGES: &str = "Home: of the process' own smaps, smaps_rollup, numa_maps and pagemap in /proc.";
+const OWN_REFERENCES: &str = "Home: to the process' own clear_refs in /proc.";
 const PKEYS: &str = "Protection keys are processor state and mapping state at once.";
 // These calls take a temporary mask and leave the old one in `saved_sigmask`, with TIF_RESTORE_SIGMASK set, when they are
 // interrupted; they answer ERESTARTNOHAND (epoll: EINTR). The deputy then takes the signal under the temporary mask. If it
@@ -90,7 +91,7 @@ const ROWS: usize = 375;
 #[rustfmt::skip]
 pub(super) static TABLE: [Entry; ROWS] = table! {
     0 read Forwarded [1 OutBufRet { len_arg: 2 }] OWN_PAGES;
-    1 write Forwarded [1 InBuf { len_arg: 2 }];
+    1 write Forwarded [1 InBuf { len_arg: 2 }] OWN_REFERENCES;
     2 open Forwarded [0 InStr];
     3 close Forwarded [];
     4 stat Forwarded [0 InStr, 1 OutFixed(STAT)];
@@ -110,11 +111,11 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     15 rt_sigreturn SigReturn [];
     16 ioctl Forwarded []
         "Terminal and socket basics are carried by number. Home: drivers that keep user memory (userfaultfd, KVM, \
-         vhost, VFIO, RDMA, DRM).";
+         vhost, VFIO, RDMA, DRM), and the process' own pagemap in /proc.";
     17 pread64 Forwarded [1 OutBufRet { len_arg: 2 }] OWN_PAGES;
-    18 pwrite64 Forwarded [1 InBuf { len_arg: 2 }];
+    18 pwrite64 Forwarded [1 InBuf { len_arg: 2 }] OWN_REFERENCES;
     19 readv Forwarded [1 OutIov { count_arg: 2 }] OWN_PAGES;
-    20 writev Forwarded [1 InIov { count_arg: 2 }];
+    20 writev Forwarded [1 InIov { count_arg: 2 }] OWN_REFERENCES;
     21 access Forwarded [0 InStr];
     22 pipe Forwarded [0 OutFixed(8)];
     23 select Forwarded [
@@ -406,7 +407,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     293 pipe2 Forwarded [0 OutFixed(8)];
     294 inotify_init1 Forwarded [];
     295 preadv Forwarded [1 OutIov { count_arg: 2 }] OWN_PAGES;
-    296 pwritev Forwarded [1 InIov { count_arg: 2 }];
+    296 pwritev Forwarded [1 InIov { count_arg: 2 }] OWN_REFERENCES;
     297 rt_tgsigqueueinfo Forwarded [3 InFixed(SIGINFO)];
     298 perf_event_open Home [] "Counts on the processor where the process runs.";
     299 recvmmsg Forwarded [4 InOutFixed(TIMESPEC)];
@@ -438,7 +439,7 @@ pub(super) static TABLE: [Entry; ROWS] = table! {
     325 mlock2 Memory [] LOCKS;
     326 copy_file_range Forwarded [1 InOutFixed(8), 3 InOutFixed(8)];
     327 preadv2 Forwarded [1 OutIov { count_arg: 2 }] OWN_PAGES;
-    328 pwritev2 Forwarded [1 InIov { count_arg: 2 }];
+    328 pwritev2 Forwarded [1 InIov { count_arg: 2 }] OWN_REFERENCES;
     329 pkey_mprotect Home [] PKEYS;
     330 pkey_alloc Home [] PKEYS;
     331 pkey_free Home [] PKEYS;

@@ -59,19 +59,24 @@ fn finish(process: Process) -> Result<()> {
     Ok(())
 }
 
-fn back_again(cluster: &Cluster) -> Result<()> {
+/// It is told so often to do something for which it comes home; each time it says so, and goes back.
+fn there_and_back(cluster: &Cluster, line: &str, answer: &str, turns: usize) -> Result<()> {
     let home = cluster.node(1);
     let process = away(home)?;
-    for turn in 1..=3 {
-        process.write(b"call 1\n")?;
-        home.wait_until("it has called", PROMPT, || {
-            Ok(process.stdout_so_far().matches("called 1").count() == turn)
+    for turn in 1..=turns {
+        process.write(line.as_bytes())?;
+        home.wait_until("it has done that", PROMPT, || {
+            Ok(process.stdout_so_far().matches(answer).count() == turn)
         })?;
         wait_at(home, &process, 2)?;
     }
-    let places = places(home, &process)?;
-    ensure!(places == [1, 2, 1, 2, 1, 2, 1, 2], "it was at {places:?}");
+    let (places, expected) = (places(home, &process)?, [1, 2].repeat(turns + 1));
+    ensure!(places == expected, "it was at {places:?}");
     finish(process)
+}
+
+fn back_again(cluster: &Cluster) -> Result<()> {
+    there_and_back(cluster, "call 1\n", "called 1", 3)
 }
 
 /// What the kernel tells a process of its own pages is true: it looks at home, and goes back.
@@ -87,18 +92,7 @@ fn own_pages(cluster: &Cluster) -> Result<()> {
 
 /// What it writes to a file, those see who have mapped it: that is done at home.
 fn mapped_file(cluster: &Cluster) -> Result<()> {
-    let home = cluster.node(1);
-    let process = away(home)?;
-    for turn in 1..=2 {
-        process.write(b"write\n")?;
-        home.wait_until("it has written", PROMPT, || {
-            Ok(process.stdout_so_far().matches("written").count() == turn)
-        })?;
-        wait_at(home, &process, 2)?;
-    }
-    let places = places(home, &process)?;
-    ensure!(places == [1, 2, 1, 2, 1, 2], "it was at {places:?}");
-    finish(process)
+    there_and_back(cluster, "write\n", "written", 2)
 }
 
 /// The thread that makes the call takes the others along.
