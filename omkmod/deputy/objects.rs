@@ -62,8 +62,11 @@ impl Deputy {
     pub(super) fn before_call(&self, nr: u32, args: [u64; 6]) -> Result<Result> {
         if let Some(part) = needs_content(nr, args).filter(|_| shared::reachable()) {
             let brought = self.bring(Claims::part(part)?.ids())?;
-            if brought.is_err() && !matches!(nr, NR_EXIT | NR_EXIT_GROUP) {
-                return Ok(brought);
+            if brought.is_err() {
+                if !matches!(nr, NR_EXIT | NR_EXIT_GROUP) {
+                    return Ok(brought);
+                }
+                pr_warn!("pid {}: exits; there is no room for what it last wrote to a shared mapping\n", self.away.pid);
             }
             if ends_threads(nr) {
                 // The threads that it kills have nothing to add.

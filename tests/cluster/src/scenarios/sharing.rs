@@ -17,6 +17,7 @@ pub fn all() -> Vec<Scenario> {
         shared("sharing/written-at-home", written_at_home),
         shared("sharing/mapped-at-home", mapped_at_home),
         shared("sharing/segment", segment),
+        shared("sharing/no-room", no_room),
         shared("sharing/killed", |cluster| ended_by(cluster, Signal::SIGKILL)),
         shared("sharing/terminated", |cluster| ended_by(cluster, Signal::SIGTERM)),
     ]
@@ -62,6 +63,38 @@ fn written_at_home(cluster: &Cluster) -> Result<()> {
     program.advance(2)?;
     ensure!(home.sh("dd if=/tmp/mapped bs=1 skip=3000 count=3")? == "abc", "the write is lost");
     program.finish()
+}
+
+/// The file system has no room for what it has stored: it hears of that, stays where it is, and the log says what is lost.
+fn no_room(cluster: &Cluster) -> Result<()> {
+    const SCRIPT: &str = r#"import errno, mmap
+with open('/tmp/small/file', 'r+b') as file:
+    memory = mmap.mmap(file.fileno(), 0)
+print('mapped', flush=True)
+input()
+memory[:] = b'x' * len(memory)
+try:
+    memory.flush()
+except OSError as error:
+    print('flush:', errno.errorcode[error.errno], flush=True)
+input()"#;
+    let home = cluster.node(1);
+    home.sh("mkdir -p /tmp/small; mount -t tmpfs -o size=1M none /tmp/small; truncate -s 2M /tmp/small/file")?;
+    home.write("/tmp/script", SCRIPT)?;
+    let python = home.command(&["python3", "/tmp/script"]).piped_input().spawn()?;
+    python.wait_for_output("mapped")?;
+    home.migrate(python.pid(), to(2))?;
+    python.write(b"\n")?;
+    python.wait_for_output("flush: ENOSPC")?;
+    let refused = home.migrate(python.pid(), HOME).err().context("it came home with more than there is room for")?;
+    ensure!(format!("{refused:#}").contains("too little memory"), "{refused:#}");
+    ensure!(home.where_is(python.pid())? == 2, "it is not where it was");
+    let position = home.log_position()?;
+    python.write(b"\n")?;
+    python.wait()?.expect_success()?;
+    let log = home.kernel_log_from(position)?.text;
+    ensure!(log.contains("no room for what it last wrote to a shared mapping"), "the log does not say so:\n{log}");
+    home.sh("umount /tmp/small").map(drop)
 }
 
 /// Another process maps the same file: from then on both are one group.
